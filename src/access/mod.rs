@@ -1,0 +1,1 @@
+//! Patient links: granted, verified, counted, revoked; and the package a patient downloads.

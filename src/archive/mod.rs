@@ -1,0 +1,1 @@
+//! The only way in to, and out of, what is stored: receive, search, retrieve, reconcile.

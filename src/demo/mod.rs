@@ -1,0 +1,1 @@
+//! The phantom study and the script of `bluebridge demo`.

@@ -1,0 +1,12 @@
+//! The standard's vocabulary and our rules, as plain values and pure functions. Knows no file, no
+//! socket, no database and no clock but the one it is handed.
+
+pub mod ae_title;
+pub mod attributes;
+pub mod clock;
+pub mod instance;
+pub mod level;
+pub mod metadata;
+pub mod phi;
+pub mod transfer_syntax;
+pub mod uid;

@@ -1,0 +1,1 @@
+//! Frames to pictures: display transformation and encoding of native pixel data.

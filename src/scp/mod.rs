@@ -1,0 +1,1 @@
+//! The DIMSE services answered: who may call, C-ECHO, C-STORE.

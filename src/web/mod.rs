@@ -1,0 +1,1 @@
+//! HTTP in, HTTP out: DICOMweb, the API, operations, the patient's pages.
