@@ -2,6 +2,7 @@
 //! a test holds the two together. Rooms are handed their own section by value.
 
 pub mod load;
+pub mod safety;
 pub mod units;
 
 use crate::domain::ae_title::AeTitle;

@@ -1,0 +1,260 @@
+//! Combinations of settings that would be unsafe, and settings that are without effect. Nothing is
+//! repaired silently: what is unsafe stops the start with a sentence that says what to do.
+
+use super::{Anonymous, Config};
+use std::net::IpAddr;
+
+/// What the start says, once, about a configuration that is safe.
+pub type Notice = String;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unsafe(String);
+
+fn refuse(sentence: impl Into<String>) -> Result<(), Unsafe> {
+    Err(Unsafe(sentence.into()))
+}
+
+/// Checks what serde cannot: keys against each other.
+pub fn check(config: &Config) -> Result<Vec<Notice>, Unsafe> {
+    tls(config)?;
+    dicom(config)?;
+    patient(config)?;
+    limits(config)?;
+    let mut notices = web(config)?;
+    notices.extend(without_effect(config)?);
+    Ok(notices)
+}
+
+/// Encryption that somebody asked for and would not get is worse than none asked for.
+fn tls(config: &Config) -> Result<(), Unsafe> {
+    let asked = [
+        ("[dicom.tls]", config.dicom.tls.is_some()),
+        ("[web.tls]", config.web.tls.is_some()),
+        ("[patient.tls]", config.patient.tls.is_some()),
+    ];
+    match asked.iter().find(|(_, present)| *present) {
+        Some((section, _)) => refuse(format!(
+            "{section} is set, but this version serves no TLS itself: put a TLS proxy in front, list it in \
+             trusted_proxies, and remove {section}"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn dicom(config: &Config) -> Result<(), Unsafe> {
+    let dicom = &config.dicom;
+    if dicom.peer.is_empty() && !dicom.listen.ip().is_loopback() {
+        return refuse(format!(
+            "[dicom] listens on {} with no peer listed, so nobody could call: add a [[dicom.peer]] for each scanner, \
+             or listen on 127.0.0.1",
+            dicom.listen
+        ));
+    }
+    for peer in &dicom.peer {
+        let titles = [Some(&peer.ae_title), peer.called_ae_title.as_ref()];
+        for title in titles.into_iter().flatten().filter(|title| *title != "*") {
+            if crate::domain::ae_title::AeTitle::parse(title).is_err() {
+                return refuse(format!(
+                    "[[dicom.peer]] {:?}: {title:?} is not an AE title; write 1 to 16 printable characters, or \"*\" for any",
+                    peer.name
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn web(config: &Config) -> Result<Vec<Notice>, Unsafe> {
+    let web = &config.web;
+    let mut notices = Vec::new();
+    if let Some(url) = &web.public_url {
+        origin("[web] public_url", url)?;
+    }
+    if web.anonymous == Anonymous::Loopback && !anonymous_is_possible(config) {
+        notices.push(
+            "[web] anonymous = \"loopback\" is off because trusted_proxies or a public_url that is not loopback is \
+             set: every caller needs a token (bluebridge token create)"
+                .into(),
+        );
+    }
+    if !web.listen.ip().is_loopback() {
+        notices.push(format!(
+            "[web] listens on {} without TLS: tokens and images cross that network readable; a TLS proxy in front is \
+             the remedy",
+            web.listen
+        ));
+    }
+    for origin_ in &web.cors_origins {
+        origin("[web] cors_origins", origin_)?;
+    }
+    if let Some(folder) = &web.ohif_dir {
+        notices.push(format!("[web] ohif_dir = {} is without effect in this version", folder.display()));
+    }
+    Ok(notices)
+}
+
+/// Behind a proxy every caller looks like loopback, so loopback then means nothing (design of `[web] anonymous`).
+pub fn anonymous_is_possible(config: &Config) -> bool {
+    let public_is_local = config.web.public_url.as_deref().is_none_or(|url| is_loopback_host(host_of(url)));
+    config.web.anonymous == Anonymous::Loopback && config.web.trusted_proxies.is_empty() && public_is_local
+}
+
+fn patient(config: &Config) -> Result<(), Unsafe> {
+    let patient = &config.patient;
+    let url = &patient.public_url;
+    origin("[patient] public_url", url)?;
+    let https = url.starts_with("https://");
+    if !https && !is_loopback_host(host_of(url)) {
+        return refuse(format!(
+            "[patient] public_url is {url}: links that leave this machine must begin with https://"
+        ));
+    }
+    if !patient.listen.ip().is_loopback() && (!https || patient.trusted_proxies.is_empty()) {
+        return refuse(format!(
+            "[patient] listens on {}: that needs an https:// public_url and the TLS proxy's address in \
+             trusted_proxies, or listen on 127.0.0.1 with the proxy on this machine",
+            patient.listen
+        ));
+    }
+    let link = &config.link;
+    if link.expires > link.expires_max {
+        return refuse(format!(
+            "[link] expires = {} is longer than expires_max = {}: lower the one or raise the other",
+            link.expires, link.expires_max
+        ));
+    }
+    if link.wrong_tries_lifetime == 0 || link.wrong_tries_lifetime > 100 {
+        return refuse("[link] wrong_tries_lifetime must be 1 to 100 (NIST SP 800-63B allows no more)");
+    }
+    Ok(())
+}
+
+fn limits(config: &Config) -> Result<(), Unsafe> {
+    let limits = &config.limits;
+    let announced = limits.pdu_announced.get();
+    if !(4096..=limits.pdu_tolerated.get()).contains(&announced) || limits.pdu_tolerated.get() > 16 << 20 {
+        return refuse("[limits] pdu_announced must be 4KiB to pdu_tolerated, and pdu_tolerated at most 16MiB");
+    }
+    if limits.sequence_depth > 256 {
+        return refuse("[limits] sequence_depth is at most 256");
+    }
+    Ok(())
+}
+
+/// Settings that are read and checked, whose service this version does not have.
+fn without_effect(config: &Config) -> Result<Vec<Notice>, Unsafe> {
+    for route in &config.route {
+        for name in &route.forward_to {
+            if !config.destination.iter().any(|destination| &destination.name == name) {
+                refuse(format!("[[route]] forwards to {name:?}, which no [[destination]] has as its name"))?;
+            }
+        }
+    }
+    for destination in &config.destination {
+        if destination.dicom.is_some() == destination.dicomweb.is_some() {
+            refuse(format!(
+                "[[destination]] {:?} needs exactly one of dicom = \"AE@host:port\" and dicomweb = \"https://...\"",
+                destination.name
+            ))?;
+        }
+    }
+    let sections = [
+        ("[mail]", config.mail.is_some()),
+        ("[[destination]]", !config.destination.is_empty()),
+        ("[[route]]", !config.route.is_empty()),
+    ];
+    let set: Vec<_> = sections.iter().filter(|(_, set)| *set).map(|(name, _)| *name).collect();
+    let mut notices = Vec::new();
+    if !set.is_empty() {
+        notices.push(format!("{} set, but this version neither mails nor forwards: without effect", set.join(", ")));
+    }
+    let words: std::collections::BTreeSet<_> = config
+        .dicom
+        .peer
+        .iter()
+        .flat_map(|peer| &peer.allow)
+        .filter(|service| !matches!(service, super::Service::Echo | super::Service::Store))
+        .map(|service| format!("{service:?}").to_lowercase())
+        .collect();
+    if !words.is_empty() {
+        let words: Vec<_> = words.into_iter().collect();
+        notices.push(format!("[[dicom.peer]] allow: {} without effect in this version", words.join(", ")));
+    }
+    Ok(notices)
+}
+
+fn origin(key: &str, url: &str) -> Result<(), Unsafe> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', ' ', '\\']) && !rest.ends_with('/') => Ok(()),
+        _ => refuse(format!(
+            "{key} is {url:?}: write an address such as https://images.example.org, without a / at its end"
+        )),
+    }
+}
+
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or(rest);
+    match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(v6),
+        None => authority.split(':').next().unwrap_or(authority),
+    }
+}
+
+/// `localhost` or a loopback address.
+pub fn is_loopback_host(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(text: &str) -> Result<Vec<Notice>, String> {
+        check(&toml::from_str(text).unwrap()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_defaults_are_safe_and_say_nothing() {
+        assert_eq!(verdict(""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn an_unsafe_combination_is_refused_with_what_to_do() {
+        let cases = [
+            ("[dicom]\nlisten = \"0.0.0.0:104\"", "add a [[dicom.peer]]"),
+            ("[dicom.tls]\nlisten = \"0.0.0.0:2762\"\ncertificate = \"c\"\nkey = \"k\"", "remove [dicom.tls]"),
+            ("[web.tls]\ncertificate = \"c\"\nkey = \"k\"", "remove [web.tls]"),
+            ("[patient]\nlisten = \"0.0.0.0:443\"", "https:// public_url"),
+            ("[patient]\npublic_url = \"http://images.example.org\"", "must begin with https://"),
+            ("[patient]\nlisten = \"0.0.0.0:80\"\npublic_url = \"https://images.example.org\"", "trusted_proxies"),
+            ("[patient]\npublic_url = \"images.example.org\"", "write an address"),
+            ("[link]\nexpires = \"91d\"", "longer than expires_max"),
+            ("[link]\nwrong_tries_lifetime = 101", "1 to 100"),
+            ("[[route]]\nforward_to = [\"pacs\"]", "no [[destination]]"),
+            ("[[destination]]\nname = \"pacs\"", "exactly one of"),
+            (
+                "[[dicom.peer]]\nname = \"CT\"\nae_title = \"THIS IS FAR TOO LONG\"\naddress = \"10.0.0.1\"",
+                "not an AE title",
+            ),
+            ("[limits]\npdu_announced = \"2MiB\"", "pdu_announced"),
+        ];
+        for (text, expected) in cases {
+            let message = verdict(text).expect_err(text);
+            assert!(message.contains(expected), "{text:?} gave {message:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_without_effect_is_said() {
+        let notices = verdict("[mail]\nsmtp = \"smtp://127.0.0.1:25\"\nfrom = \"a@b\"").unwrap();
+        assert!(notices[0].contains("[mail] set"), "{notices:?}");
+        let notices = verdict("[web]\ntrusted_proxies = [\"10.0.0.1/32\"]").unwrap();
+        assert!(notices[0].contains("every caller needs a token"), "{notices:?}");
+        let peer =
+            "[[dicom.peer]]\nname = \"x\"\nae_title = \"*\"\naddress = \"10.0.0.0/8\"\nallow = [\"store\", \"find\"]";
+        assert!(verdict(peer).unwrap()[0].contains("allow: find without effect"));
+    }
+}
