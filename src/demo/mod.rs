@@ -1,1 +1,3 @@
 //! The phantom study and the script of `bluebridge demo`.
+
+pub mod phantom;

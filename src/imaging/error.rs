@@ -1,0 +1,28 @@
+//! Why a frame is not shown. Each variant is a fault the caller can tell apart; none holds a value of
+//! the data set beyond what the Image Pixel Module declares about its shape.
+
+#[derive(Debug, thiserror::Error)]
+pub enum ImagingError {
+    /// The frame is in fragments; showing it takes a decoder.
+    #[error("the frame is compressed and needs a decoder")]
+    NeedsDecoder,
+    /// What the Image Pixel Module declares cannot be (PS3.3 §C.7.6.3), or is beyond what we show.
+    #[error("the image cannot be shown: {0}")]
+    Unsupported(&'static str),
+    #[error("the image is larger than {max_megapixels} megapixels")]
+    TooLarge { max_megapixels: u32 },
+    /// The frame has fewer bytes than Rows, Columns, Samples per Pixel and Bits Allocated ask for.
+    #[error("the frame is shorter than its declared size")]
+    Truncated,
+    #[error("there is no such frame")]
+    NoSuchFrame,
+    /// No instance of the series has pixel data that can be shown.
+    #[error("the series has nothing to show")]
+    NothingToShow,
+    #[error("the display attributes cannot be read")]
+    Attributes(#[from] serde_json::Error),
+    #[error("the picture could not be written")]
+    Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the picture could not be read from the archive")]
+    Archive(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
