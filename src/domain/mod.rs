@@ -2,8 +2,10 @@
 //! socket, no database and no clock but the one it is handed.
 
 pub mod ae_title;
+pub mod arrival;
 pub mod attributes;
 pub mod clock;
+pub mod implementation;
 pub mod instance;
 pub mod level;
 pub mod metadata;
