@@ -1,1 +1,65 @@
 //! HTTP in, HTTP out: DICOMweb, the API, operations, the patient's pages.
+//!
+//! Handlers are thin: read the request, call one workshop function, write the answer. What every
+//! request has in common (host, caller, CORS, time, log) is the gate's (`middleware`), which HTTP
+//! status an error is, is decided in `problem`, and who may ask in `caller`.
+
+pub mod api;
+pub mod base_url;
+pub mod caller;
+pub mod control;
+mod cors;
+pub mod dicomweb;
+pub mod middleware;
+pub mod ops;
+mod paced;
+pub mod problem;
+pub mod routes;
+pub mod serve;
+
+pub use serve::{Peer, ServeLimits, serve, serve_control};
+
+use crate::config;
+use crate::domain::clock::Clock;
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::ops::Deref;
+use std::sync::Arc;
+
+/// What the handlers of `[web]` and of the control socket share.
+#[derive(Clone)]
+pub struct Web(Arc<WebParts>);
+
+/// Handed over by `app`, by value.
+pub struct WebParts {
+    pub config: config::Web,
+    pub limits: config::Limits,
+    pub clock: Clock,
+    pub metrics: PrometheusHandle,
+    pub readiness: ops::Readiness,
+}
+
+impl Web {
+    pub fn new(parts: WebParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for Web {
+    type Target = WebParts;
+    fn deref(&self) -> &WebParts {
+        &self.0
+    }
+}
+
+/// Everything on `[web]`.
+pub fn web_router(web: Web) -> Router {
+    let router =
+        Router::new().merge(ops::router()).nest("/dicom-web", dicomweb::router()).nest("/api/v1", api::router());
+    middleware::gate(router, web, "web")
+}
+
+/// Everything on the control socket.
+pub fn control_router(web: Web) -> Router {
+    middleware::gate(control::router(), web, "control")
+}

@@ -1,0 +1,395 @@
+//! Who is asking, and for what they are allowed to ask (design §4). A caller is the control socket's
+//! owner, the bearer of a token, someone at this very machine when the configuration says so, or nobody.
+
+use super::problem::Problem;
+use super::serve::{Peer, trusts};
+use crate::config::{self, Anonymous};
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri, header};
+use std::net::IpAddr;
+
+/// What a caller may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    Read,
+    Write,
+    Share,
+    Delete,
+}
+
+/// A set of scopes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scopes(u8);
+
+impl Scope {
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Share, Self::Delete];
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Share => "share",
+            Self::Delete => "delete",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.name() == text)
+    }
+}
+
+impl Scopes {
+    pub const NONE: Self = Self(0);
+    pub const ALL: Self = Self(0b1111);
+    pub const fn with(self, scope: Scope) -> Self {
+        Self(self.0 | 1 << scope as u8)
+    }
+    pub const fn has(self, scope: Scope) -> bool {
+        self.0 & 1 << scope as u8 != 0
+    }
+    /// Reads a list such as `read,share` or `read share`; `None` when a word is not a scope.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.split([',', ' '])
+            .filter(|word| !word.is_empty())
+            .try_fold(Self::NONE, |scopes, word| Some(scopes.with(Scope::parse(word)?)))
+    }
+    pub fn names(self) -> Vec<&'static str> {
+        Scope::ALL.into_iter().filter(|scope| self.has(*scope)).map(Scope::name).collect()
+    }
+}
+
+/// Which kind of caller; the audit trail names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    Nobody,
+    /// A process of this machine, by the rule of [`anonymous_allowed`].
+    Loopback,
+    /// The control socket.
+    Control,
+    /// A token; its id, never its text.
+    Token {
+        id: String,
+    },
+}
+
+/// The caller of one request; the gate puts it among the extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub kind: Kind,
+    pub scopes: Scopes,
+}
+
+impl Caller {
+    pub const NOBODY: Self = Self { kind: Kind::Nobody, scopes: Scopes::NONE };
+    pub const LOOPBACK: Self = Self { kind: Kind::Loopback, scopes: Scopes::ALL };
+    pub const CONTROL: Self = Self { kind: Kind::Control, scopes: Scopes::ALL };
+
+    /// 401 for nobody, 403 for a caller without the scope.
+    pub fn require(&self, scope: Scope) -> Result<(), Problem> {
+        match (&self.kind, self.scopes.has(scope)) {
+            (_, true) => Ok(()),
+            (Kind::Nobody, false) => {
+                Err(Problem::unauthorized("This needs a bearer token; `bluebridge token create` makes one."))
+            }
+            (_, false) => Err(Problem::insufficient_scope(scope.name())),
+        }
+    }
+    /// 401 or 403 unless the request came over the control socket.
+    pub fn require_control(&self) -> Result<(), Problem> {
+        match self.kind {
+            Kind::Control => Ok(()),
+            _ => Err(Problem::new(
+                axum::http::StatusCode::FORBIDDEN,
+                "This is taken over the control socket only; use the bluebridge command on the machine itself.",
+            )),
+        }
+    }
+    /// As the audit trail writes it.
+    pub fn name(&self) -> String {
+        match &self.kind {
+            Kind::Nobody => "nobody".into(),
+            Kind::Loopback => "loopback".into(),
+            Kind::Control => "control".into(),
+            Kind::Token { id } => format!("token:{id}"),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = std::convert::Infallible;
+    /// Without a gate in front nobody asks.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self::NOBODY))
+    }
+}
+
+macro_rules! allowed {
+    ($(#[$doc:meta])* $name:ident $scope:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name(pub Caller);
+
+        impl<S: Send + Sync> FromRequestParts<S> for $name {
+            type Rejection = Problem;
+            async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+                let Ok(caller) = Caller::from_request_parts(parts, state).await;
+                caller.require(Scope::$scope)?;
+                Ok(Self(caller))
+            }
+        }
+    };
+}
+allowed!(
+    /// A caller who may search and retrieve. First argument of a handler, so that nothing else is looked
+    /// at before.
+    Reader Read
+);
+allowed!(
+    /// A caller who may store.
+    Writer Write
+);
+allowed!(
+    /// A caller who may grant and revoke patient links.
+    Sharer Share
+);
+allowed!(
+    /// A caller who may delete.
+    Deleter Delete
+);
+
+/// Whether a request without a token speaks for someone at this machine: the TCP peer is loopback, no
+/// proxy passed it on, Host is a loopback name (a name that an attacker's DNS points here is not), and
+/// no foreign page sent it.
+pub fn anonymous_allowed(web: &config::Web, peer: Peer, uri: &Uri, headers: &HeaderMap) -> bool {
+    let Peer::Tcp { remote, .. } = peer else { return false };
+    anonymous_in_force(web)
+        && remote.ip().is_loopback()
+        && !was_forwarded(headers)
+        && host_of(uri, headers).is_some_and(is_loopback_name)
+        && origin_allowed(web, headers)
+}
+
+/// `anonymous = "loopback"`, and nothing that makes loopback mean something else: behind a proxy every
+/// caller is loopback. The start says when this turns it off.
+pub fn anonymous_in_force(web: &config::Web) -> bool {
+    let public_is_local = match &web.public_url {
+        None => true,
+        Some(url) => url.parse::<Uri>().ok().and_then(|uri| uri.host().map(is_loopback_name)).unwrap_or(false),
+    };
+    web.anonymous == Anonymous::Loopback && web.trusted_proxies.is_empty() && public_is_local
+}
+
+fn was_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        let name = name.as_str();
+        name == "forwarded" || name == "via" || name.starts_with("x-forwarded-")
+    })
+}
+
+fn origin_allowed(web: &config::Web, headers: &HeaderMap) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
+    if origins.peek().is_none() {
+        // A page of another site that loads a picture or follows a link sends no Origin, but says so here.
+        return headers.get("sec-fetch-site").is_none_or(|site| site != "cross-site");
+    }
+    origins.all(|origin| {
+        origin
+            .to_str()
+            .is_ok_and(|origin| web.cors_origins.iter().any(|allowed| allowed == origin) || is_loopback_origin(origin))
+    })
+}
+
+/// A page that this machine serves itself.
+fn is_loopback_origin(origin: &str) -> bool {
+    origin.parse::<Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(is_loopback_name))
+}
+
+/// Host without its port: HTTP/2 `:authority`, or the one Host header.
+pub fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    if let Some(authority) = uri.authority() {
+        return Some(authority.host());
+    }
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next()?.to_str().ok()?;
+    if hosts.next().is_some() {
+        return None;
+    }
+    without_port(host)
+}
+
+fn without_port(host: &str) -> Option<&str> {
+    if host.is_empty() || host.contains(['@', '/', '?', '#', ' ', '\\']) {
+        return None;
+    }
+    if host.starts_with('[') {
+        return host.find(']').and_then(|end| host.get(..=end));
+    }
+    match host.split_once(':') {
+        None => Some(host),
+        Some((name, port)) => (!name.is_empty() && port.bytes().all(|b| b.is_ascii_digit())).then_some(name),
+    }
+}
+
+/// `localhost`, 127.0.0.0/8, `[::1]`.
+pub fn is_loopback_name(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || address_of(host).is_some_and(|address| address.is_loopback())
+}
+
+fn address_of(host: &str) -> Option<IpAddr> {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host).parse().ok()
+}
+
+/// What the Host header may say (reliability §3, 15): anything else is either a wrong address, which
+/// deserves a sentence, or a page that was rebound to us by its DNS.
+pub fn check_host(web: &config::Web, peer: Peer, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    let Peer::Tcp { remote, local } = peer else { return Ok(()) };
+    let Some(host) = host_of(uri, headers) else {
+        return Err(Problem::bad_request("The request must name one host in its Host header."));
+    };
+    // A trusted proxy has decided by the host already, and may pass on a name of its own.
+    let known = trusts(&web.trusted_proxies, remote.ip())
+        || is_loopback_name(host)
+        || address_of(host).is_some_and(|address| address == local.ip() || address == web.listen.ip())
+        || web.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+        || web
+            .public_url
+            .as_deref()
+            .and_then(|url| url.parse::<Uri>().ok())
+            .is_some_and(|uri| uri.host().is_some_and(|public| public.eq_ignore_ascii_case(host)));
+    if known {
+        return Ok(());
+    }
+    Err(Problem::new(
+        axum::http::StatusCode::MISDIRECTED_REQUEST,
+        "This server does not answer for the host that was asked; see [web] allowed_hosts and public_url.",
+    ))
+}
+
+/// The token of `Authorization: Bearer ...`, `None` when the header is absent.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    match (token, values.next()) {
+        (Some(token), None) if !token.is_empty() => Ok(Some(token)),
+        _ => Err(Problem::unauthorized("Authorization must be one bearer token.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderName;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap())).collect()
+    }
+    fn from(address: &str) -> Peer {
+        Peer::Tcp { remote: address.parse().unwrap(), local: "10.0.0.5:8080".parse().unwrap() }
+    }
+    fn path() -> Uri {
+        "/studies".parse().unwrap()
+    }
+
+    #[test]
+    fn only_a_plain_request_from_this_machine_is_anonymous() {
+        let near = "127.0.0.1:5000";
+        let web = config::Web::default();
+        let cases: &[(&str, &[(&str, &str)], bool)] = &[
+            (near, &[("host", "localhost:8080")], true),
+            (near, &[("host", "127.0.0.1:8080")], true),
+            (near, &[("host", "127.9.9.9")], true),
+            ("[::1]:5000", &[("host", "[::1]:8080")], true),
+            (near, &[("host", "localhost"), ("origin", "http://localhost:3000")], true),
+            (near, &[("host", "localhost"), ("origin", "https://evil.example")], false),
+            (near, &[("host", "localhost"), ("origin", "null")], false),
+            (near, &[("host", "localhost"), ("sec-fetch-site", "cross-site")], false),
+            (near, &[("host", "localhost"), ("forwarded", "for=1.2.3.4")], false),
+            (near, &[("host", "localhost"), ("x-forwarded-for", "127.0.0.1")], false),
+            (near, &[("host", "localhost"), ("x-forwarded-anything", "")], false),
+            (near, &[("host", "localhost"), ("via", "1.1 proxy")], false),
+            (near, &[("host", "localhost.evil.example")], false),
+            (near, &[("host", "rebound.example")], false),
+            (near, &[], false),
+            (near, &[("host", "localhost"), ("host", "localhost")], false),
+            ("10.1.2.3:5000", &[("host", "localhost")], false),
+        ];
+        for (peer, sent, expected) in cases {
+            let sent = headers(sent);
+            assert_eq!(anonymous_allowed(&web, from(peer), &path(), &sent), *expected, "{peer} {sent:?}");
+        }
+        assert!(!anonymous_allowed(&web, Peer::Control { uid: 0 }, &path(), &headers(&[("host", "localhost")])));
+    }
+
+    #[test]
+    fn a_proxy_or_a_public_address_turns_anonymous_callers_into_nobody() {
+        let with = |change: fn(&mut config::Web)| {
+            let mut web = config::Web::default();
+            change(&mut web);
+            anonymous_in_force(&web)
+        };
+        assert!(with(|_| {}));
+        assert!(with(|web| web.public_url = Some("http://localhost:8080".into())));
+        assert!(!with(|web| web.public_url = Some("https://pacs.example.org".into())));
+        assert!(!with(|web| web.public_url = Some("not a url".into())));
+        assert!(!with(|web| web.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()]));
+        assert!(!with(|web| web.anonymous = Anonymous::Nobody));
+    }
+
+    #[test]
+    fn only_known_hosts_are_answered() {
+        let web = config::Web {
+            allowed_hosts: vec!["pacs.lan".into()],
+            public_url: Some("https://images.example.org/bb".into()),
+            trusted_proxies: vec!["10.9.0.0/16".parse().unwrap()],
+            ..config::Web::default()
+        };
+        let cases = [
+            ("10.1.1.1:9", "pacs.lan:8080", None),
+            ("10.1.1.1:9", "PACS.LAN", None),
+            ("10.1.1.1:9", "images.example.org", None),
+            ("10.1.1.1:9", "10.0.0.5:8080", None),
+            ("10.1.1.1:9", "localhost", None),
+            ("10.9.1.1:9", "anything.example", None),
+            ("10.1.1.1:9", "10.0.0.6:8080", Some(421)),
+            ("10.1.1.1:9", "evil.example", Some(421)),
+            ("10.1.1.1:9", "pacs.lan@evil.example", Some(400)),
+            ("10.1.1.1:9", "", Some(400)),
+            ("10.1.1.1:9", "pacs.lan:80:80", Some(400)),
+        ];
+        for (peer, host, expected) in cases {
+            let outcome = check_host(&web, from(peer), &path(), &headers(&[("host", host)]));
+            assert_eq!(outcome.err().map(|problem| problem.status.as_u16()), expected, "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_bearer_token_is_one_word_after_its_scheme() {
+        let token = |value: &str| bearer(&headers(&[("authorization", value)])).map(|t| t.map(String::from)).ok();
+        assert_eq!(token("Bearer bbt_x"), Some(Some("bbt_x".into())));
+        assert_eq!(token("bearer bbt_x"), Some(Some("bbt_x".into())));
+        assert_eq!(token("Basic dXNlcjpwYXNz"), None);
+        assert_eq!(token("Bearer "), None);
+        assert_eq!(bearer(&HeaderMap::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn scopes_are_words_of_a_closed_list() {
+        assert_eq!(Scopes::parse("read,share").unwrap().names(), ["read", "share"]);
+        assert_eq!(Scopes::parse("").unwrap(), Scopes::NONE);
+        assert_eq!(Scopes::parse("read,admin"), None);
+        assert_eq!(Scopes::ALL.names().len(), 4);
+    }
+
+    #[test]
+    fn nobody_is_asked_for_a_token_and_a_token_for_its_scope() {
+        let token = Caller { kind: Kind::Token { id: "1".into() }, scopes: Scopes::NONE.with(Scope::Read) };
+        let status = |caller: &Caller, scope| caller.require(scope).err().map(|problem| problem.status.as_u16());
+        assert_eq!(status(&Caller::NOBODY, Scope::Read), Some(401));
+        assert_eq!(status(&token, Scope::Read), None);
+        assert_eq!(status(&token, Scope::Share), Some(403));
+        assert_eq!(status(&Caller::CONTROL, Scope::Delete), None);
+    }
+}

@@ -1,0 +1,237 @@
+//! The gate: what every request passes, in one layer. Request id, host, caller, CORS, the time a handler
+//! may take, panics, security headers, and one log line that names the route and never the URL.
+
+use super::caller::{self, Caller};
+use super::problem::{Problem, no_such_method, no_such_resource};
+use super::serve::Peer;
+use super::{Web, cors};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tower::{Layer, Service};
+
+/// `router` behind the gate, with problem documents for what it does not know.
+pub fn gate(router: Router<Web>, web: Web, listener: &'static str) -> Router {
+    router
+        .fallback(no_such_resource)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(GateLayer { web: web.clone(), listener })
+        .with_state(web)
+}
+
+#[derive(Clone)]
+struct GateLayer {
+    web: Web,
+    listener: &'static str,
+}
+
+impl<S> Layer<S> for GateLayer {
+    type Service = Gate<S>;
+    fn layer(&self, inner: S) -> Gate<S> {
+        Gate { web: self.web.clone(), listener: self.listener, inner }
+    }
+}
+
+#[derive(Clone)]
+struct Gate<S> {
+    web: Web,
+    listener: &'static str,
+    inner: S,
+}
+
+impl<S> Service<Request> for Gate<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let clone = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, clone);
+        let (web, listener) = (self.web.clone(), self.listener);
+        Box::pin(async move { Ok(pass(&web, listener, inner, request).await) })
+    }
+}
+
+async fn pass<S>(web: &Web, listener: &'static str, inner: S, request: Request) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Send,
+    S::Future: Send,
+{
+    let started = Instant::now();
+    let id = RequestId::next();
+    let (mut parts, body) = request.into_parts();
+    let route = parts.extensions.get::<MatchedPath>().cloned();
+    let method = parts.method.clone();
+    let origin = cors::allowed_origin(&web.config, &parts.headers);
+    parts.extensions.insert(id);
+
+    let mut response = match admit(web, &parts, route.is_some()).await {
+        Err(problem) => problem.into_response(),
+        Ok(Admitted::Answered(response)) => response,
+        Ok(Admitted::Caller(caller)) => {
+            parts.extensions.insert(caller);
+            handle(web, inner, Request::from_parts(parts, body)).await
+        }
+    };
+    if let Some(problem) = response.extensions().get::<Problem>().cloned() {
+        let allow = response.headers_mut().remove(header::ALLOW);
+        response = problem.render(Some(&id.to_string()));
+        if let Some(allow) = allow {
+            response.headers_mut().insert(header::ALLOW, allow);
+        }
+        if method == Method::HEAD {
+            *response.body_mut() = Body::empty();
+        }
+    }
+    let headers = response.headers_mut();
+    secure(headers, !web.config.cors_origins.is_empty());
+    cors::expose(headers, origin);
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert(HeaderName::from_static("x-request-id"), value);
+    }
+    log(listener, &method, route.as_ref(), response.status(), started, id);
+    response
+}
+
+enum Admitted {
+    Answered(Response),
+    Caller(Caller),
+}
+
+/// All that is decided before a handler runs.
+async fn admit(web: &Web, request: &Parts, known_route: bool) -> Result<Admitted, Problem> {
+    let headers = &request.headers;
+    let Some(peer) = request.extensions.get::<Peer>().copied() else {
+        return Err(Problem::internal());
+    };
+    caller::check_host(&web.config, peer, &request.uri, headers)?;
+    // hyper drops a Content-Length that stands beside Transfer-Encoding before we can see it, and one
+    // of the two was meant for somebody else (RFC 9112 §6.1). Nothing here needs a body of unknown length.
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return Err(Problem::bad_request(
+            "Request bodies are taken with Content-Length and without Transfer-Encoding.",
+        ));
+    }
+    // A compressed request is a bomb until proven otherwise, and nobody sends one (reliability §3, 13).
+    let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|value| value != "identity");
+    if encoded {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Request bodies are taken without Content-Encoding.",
+        ));
+    }
+    if request.method == Method::OPTIONS && known_route {
+        return cors::options(&web.config, headers).map(Admitted::Answered);
+    }
+    caller_of(web, peer, request).await.map(Admitted::Caller)
+}
+
+async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Problem> {
+    let headers = &request.headers;
+    if let Peer::Control { uid } = peer {
+        let ours = rustix::process::geteuid().as_raw();
+        return Ok(if uid == ours || uid == 0 { Caller::CONTROL } else { Caller::NOBODY });
+    }
+    if caller::bearer(headers)?.is_some() {
+        return Err(Problem::invalid_token());
+    }
+    if caller::anonymous_allowed(&web.config, peer, &request.uri, headers) {
+        return Ok(Caller::LOOPBACK);
+    }
+    Ok(Caller::NOBODY)
+}
+
+/// Runs the handler until it has response headers; a panic is our bug and ends this request only.
+async fn handle<S>(web: &Web, mut inner: S, request: Request) -> Response
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Send,
+    S::Future: Send,
+{
+    let handler = AssertUnwindSafe(inner.call(request)).catch_unwind();
+    match tokio::time::timeout(web.limits.http_handler_timeout.get(), handler).await {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Err(_)) => {
+            metrics::counter!("bluebridge_panics_total").increment(1);
+            Problem::internal().into_response()
+        }
+        Err(_) => Problem::unavailable("The answer took too long; ask for less, or again later.").into_response(),
+    }
+}
+
+/// Headers that keep a browser from doing more with an answer than showing it.
+fn secure(headers: &mut HeaderMap, shared: bool) {
+    const NONE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NONE);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    // A viewer of another origin that is cross-origin isolated may load us only when we say so.
+    headers.insert(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static(if shared { "cross-origin" } else { "same-site" }),
+    );
+}
+
+/// The route's template, never the URL: a QIDO-RS query string is PHI.
+fn log(
+    listener: &'static str,
+    method: &Method,
+    route: Option<&MatchedPath>,
+    status: StatusCode,
+    started: Instant,
+    id: RequestId,
+) {
+    let route = route.map_or("none", MatchedPath::as_str);
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let code = status.as_u16();
+    metrics::counter!("bluebridge_http_requests_total",
+        "listener" => listener, "route" => route.to_owned(), "status" => code.to_string())
+    .increment(1);
+    if status.is_server_error() {
+        tracing::error!(request.id = %id, http.listener = listener, http.method = %method, http.route = route,
+            http.status = code, duration_ms, "request failed");
+    } else {
+        tracing::debug!(request.id = %id, http.listener = listener, http.method = %method, http.route = route,
+            http.status = code, duration_ms, "request answered");
+    }
+}
+
+/// Names one request in its answer and in the log: the process, and a number. A caller's own
+/// `X-Request-Id` is not taken over, because it could hold anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestId(u64);
+
+impl RequestId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl std::fmt::Display for RequestId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        static PROCESS: LazyLock<u32> = LazyLock::new(|| getrandom::u32().unwrap_or(0));
+        write!(f, "{:08x}-{:x}", *PROCESS, self.0)
+    }
+}

@@ -1,0 +1,51 @@
+//! Operations: is it alive, is it ready, what has it done.
+
+use super::Web;
+use super::caller::{Caller, Kind, Scope};
+use super::problem::Problem;
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Set by `app` when every listener listens, unset when it begins to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::SeqCst);
+    }
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+pub fn router() -> Router<Web> {
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics))
+}
+
+/// 200 while the process answers at all.
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// 200 when every listener listens and the index answers, else 503.
+async fn readyz(State(web): State<Web>) -> Result<&'static str, Problem> {
+    if !web.readiness.is_set() {
+        return Err(Problem::unavailable("The service is starting or stopping."));
+    }
+    Ok("ready\n")
+}
+
+/// The Prometheus text format, for this machine or a caller with the scope read.
+async fn metrics(State(web): State<Web>, caller: Caller) -> Result<Response, Problem> {
+    if caller.kind != Kind::Loopback {
+        caller.require(Scope::Read)?;
+    }
+    web.metrics.run_upkeep();
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], web.metrics.render()).into_response())
+}

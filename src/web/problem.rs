@@ -1,0 +1,140 @@
+//! Our errors to HTTP: the one place. Every refusal is `application/problem+json` (RFC 9457) with one
+//! sentence for the caller; causes stay in the log. Nothing here holds a path, SQL or a value that
+//! came from a data set.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::borrow::Cow;
+
+/// One refusal. It travels as a response extension too, so that the gate can add the request's id.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub status: StatusCode,
+    /// What the caller can do something with. Never a value that the caller did not send.
+    pub detail: Cow<'static, str>,
+    /// `WWW-Authenticate: Bearer ...` (RFC 6750 §3), on 401 and 403.
+    challenge: Option<&'static str>,
+    /// `Retry-After` in seconds, on 429 and 503.
+    retry_after_s: Option<u32>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, detail: detail.into(), challenge: None, retry_after_s: None }
+    }
+    /// 400: the request cannot be understood.
+    pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+    /// 401: nobody in particular asks, and nobody in particular may not have this.
+    pub fn unauthorized(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { challenge: Some(r#"Bearer realm="bluebridge""#), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
+    }
+    /// 401 for a token that is wrong, expired or revoked (RFC 6750 §3.1); the three read alike.
+    pub fn invalid_token() -> Self {
+        Self {
+            challenge: Some(r#"Bearer realm="bluebridge", error="invalid_token""#),
+            ..Self::new(StatusCode::UNAUTHORIZED, "The bearer token is not valid, has expired, or was revoked.")
+        }
+    }
+    /// 403: we know who asks; the token lacks the scope.
+    pub fn insufficient_scope(scope: &'static str) -> Self {
+        Self {
+            challenge: Some(r#"Bearer realm="bluebridge", error="insufficient_scope""#),
+            ..Self::new(
+                StatusCode::FORBIDDEN,
+                format!("This needs the scope {scope:?}, which the caller does not have."),
+            )
+        }
+    }
+    pub fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+    pub fn not_acceptable(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::NOT_ACCEPTABLE, detail)
+    }
+    pub fn unavailable(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { retry_after_s: Some(5), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+    pub fn too_many(detail: impl Into<Cow<'static, str>>, retry_after_s: u32) -> Self {
+        Self { retry_after_s: Some(retry_after_s), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+    }
+    /// 500: a fault of ours, logged under the request's id.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The server failed; its log has the cause under this id.")
+    }
+
+    /// The answer, with the request's id when the gate knows it.
+    pub fn render(&self, request_id: Option<&str>) -> Response {
+        let mut document = serde_json::json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let (Some(id), Some(map)) = (request_id, document.as_object_mut()) {
+            map.insert("instance".into(), format!("urn:bluebridge:request:{id}").into());
+        }
+        let mut response = Response::new(Body::from(document.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.render(None);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The answer where the router knows no such path.
+pub async fn no_such_resource() -> Problem {
+    Problem::not_found("There is no such resource; the API is described at /api/v1/openapi.json.")
+}
+
+/// The answer where the path is known and the method is not.
+pub async fn no_such_method() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This resource does not take this method; Allow lists those it takes.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    async fn document(problem: Problem, id: Option<&str>) -> (Response<()>, serde_json::Value) {
+        let (parts, body) = problem.render(id).into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        (Response::from_parts(parts, ()), serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_a_problem_document_with_its_request_id() {
+        let (response, body) = document(Problem::not_found("No such study."), Some("01ABC")).await;
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(body["status"], 404);
+        assert_eq!(body["title"], "Not Found");
+        assert_eq!(body["detail"], "No such study.");
+        assert_eq!(body["instance"], "urn:bluebridge:request:01ABC");
+    }
+
+    #[tokio::test]
+    async fn a_401_says_how_to_ask_again() {
+        for problem in [Problem::unauthorized("x"), Problem::invalid_token()] {
+            let (response, _) = document(problem, None).await;
+            assert!(response.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
+        }
+    }
+}

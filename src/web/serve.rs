@@ -1,0 +1,267 @@
+//! Serves a router on a listener: HTTP/1.1 and cleartext HTTP/2, with every wait and every count
+//! bounded (reliability: header 10 s, 64 streams, 16 KiB/s after 60 s). `axum::serve` installs no
+//! header timer, so connections are built with hyper-util and a `TokioTimer`.
+
+use super::paced::Paced;
+use crate::config;
+use crate::net::Admission;
+use axum::Router;
+use axum::extract::Request;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use ipnet::IpNet;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The bounds of one listener.
+#[derive(Debug, Clone)]
+pub struct ServeLimits {
+    pub connections: u32,
+    pub connections_per_address: u32,
+    /// From accept to the end of the first request's header, and for each header after that.
+    pub header_timeout: Duration,
+    /// How long running responses may take once the listener stops.
+    pub drain: Duration,
+    /// Not counted per address: proxies stand for many.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl ServeLimits {
+    /// The bounds of `[web]`.
+    pub fn web(limits: &config::Limits, web: &config::Web) -> Self {
+        Self {
+            connections: limits.http_connections,
+            connections_per_address: limits.http_connections_per_address,
+            header_timeout: limits.http_header_timeout.get(),
+            drain: DRAIN,
+            trusted_proxies: web.trusted_proxies.clone(),
+        }
+    }
+    /// The bounds of `[patient]`.
+    pub fn patient(limits: &config::Limits, patient: &config::Patient) -> Self {
+        Self {
+            connections: limits.patient_connections,
+            connections_per_address: limits.patient_connections_per_address,
+            header_timeout: limits.http_header_timeout.get(),
+            drain: DRAIN,
+            trusted_proxies: patient.trusted_proxies.clone(),
+        }
+    }
+    /// The bounds of the control socket.
+    pub fn control(limits: &config::Limits) -> Self {
+        Self {
+            connections: 64,
+            connections_per_address: 64,
+            header_timeout: limits.http_header_timeout.get(),
+            drain: DRAIN,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+/// After SIGTERM running responses have this long (design H2).
+const DRAIN: Duration = Duration::from_secs(30);
+const HEADER_BYTES_H1: usize = 32 << 10;
+const HEADER_BYTES_H2: u32 = 16 << 10;
+const HEADERS: usize = 100;
+const STREAMS: u32 = 64;
+const PENDING_RESETS: usize = 20;
+const LOCAL_RESETS: usize = 256;
+/// What one h2 stream may hold in memory ahead of its peer.
+const SEND_BUFFER: usize = 512 << 10;
+
+/// Who is at the other end of a connection; an extension of every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    Tcp {
+        remote: SocketAddr,
+        /// Our own address, as the peer knows it.
+        local: SocketAddr,
+    },
+    /// The control socket; the user id by SO_PEERCRED.
+    Control { uid: u32 },
+}
+
+/// Serves until `stop`, then lets running responses end within the drain time.
+pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, stop: CancellationToken) {
+    let admission = Admission::new(limits.connections as usize, limits.connections_per_address as usize);
+    let server = Server::new(router, &limits, stop.clone());
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                pause_after(&error).await;
+                continue;
+            }
+        };
+        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+        let exempt = remote.ip().is_loopback() || trusts(&limits.trusted_proxies, remote.ip());
+        // Over the cap the connection is closed unanswered: an answer would cost what the cap saves.
+        let Ok(guard) = (if exempt { admission.enter_exempt() } else { admission.enter(remote.ip()) }) else {
+            metrics::counter!("bluebridge_http_connections_refused_total").increment(1);
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let Ok(local) = stream.local_addr() else { continue };
+        let peer = Peer::Tcp { remote, local: SocketAddr::new(local.ip().to_canonical(), local.port()) };
+        server.spawn(stream, peer, guard);
+    }
+    drop(listener);
+    server.drain().await;
+}
+
+/// The same on the control socket; who asks is known by SO_PEERCRED.
+pub async fn serve_control(listener: UnixListener, router: Router, limits: ServeLimits, stop: CancellationToken) {
+    let admission = Arc::new(tokio::sync::Semaphore::new(limits.connections as usize));
+    let server = Server::new(router, &limits, stop.clone());
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let Ok(guard) = Arc::clone(&admission).try_acquire_owned() else { continue };
+                if let Some(peer) = control_peer(&stream) {
+                    server.spawn(stream, peer, guard);
+                }
+            }
+            Err(error) => pause_after(&error).await,
+        }
+    }
+    drop(listener);
+    server.drain().await;
+}
+
+fn control_peer(stream: &UnixStream) -> Option<Peer> {
+    stream.peer_cred().ok().map(|credentials| Peer::Control { uid: credentials.uid() })
+}
+
+/// Whether `address` is one of `proxies`.
+pub fn trusts(proxies: &[IpNet], address: IpAddr) -> bool {
+    proxies.iter().any(|proxy| proxy.contains(&address))
+}
+
+/// Out of descriptors and the like: accepting again at once would spin.
+async fn pause_after(error: &std::io::Error) {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
+    if !matches!(error.kind(), ConnectionAborted | ConnectionReset) {
+        tracing::warn!(error = %error.kind(), "a connection could not be accepted");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+struct Server {
+    router: Router,
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    header_timeout: Duration,
+    drain: Duration,
+    stop: CancellationToken,
+    connections: TaskTracker,
+    /// Ends what outlives the drain time.
+    kill: CancellationToken,
+}
+
+impl Server {
+    fn new(router: Router, limits: &ServeLimits, stop: CancellationToken) -> Self {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .max_headers(HEADERS)
+            .max_buf_size(HEADER_BYTES_H1);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_pending_accept_reset_streams(PENDING_RESETS)
+            .max_local_error_reset_streams(LOCAL_RESETS)
+            .max_header_list_size(HEADER_BYTES_H2)
+            .max_send_buf_size(SEND_BUFFER)
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(20));
+        Self {
+            router,
+            builder: Arc::new(builder),
+            header_timeout: limits.header_timeout,
+            drain: limits.drain,
+            stop,
+            connections: TaskTracker::new(),
+            kill: CancellationToken::new(),
+        }
+    }
+
+    fn spawn<S, G>(&self, stream: S, peer: Peer, guard: G)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        G: Send + 'static,
+    {
+        let builder = Arc::clone(&self.builder);
+        let (router, stop, kill) = (self.router.clone(), self.stop.clone(), self.kill.clone());
+        let first_header = CancellationToken::new();
+        let header_timeout = self.header_timeout;
+        self.connections.spawn(async move {
+            let _guard = guard;
+            let seen = first_header.clone();
+            let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+                if !seen.is_cancelled() {
+                    seen.cancel();
+                }
+                answer(router.clone(), request, peer)
+            });
+            let connection = builder.serve_connection(TokioIo::new(Paced::new(stream)), service);
+            let mut connection = std::pin::pin!(connection);
+            // hyper's own timer starts once it has seen whether HTTP/1 or HTTP/2 is spoken; this one
+            // covers a peer that never says.
+            let silent = async {
+                if tokio::time::timeout(header_timeout, first_header.cancelled()).await.is_ok() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            let mut silent = std::pin::pin!(silent);
+            let mut stopping = false;
+            loop {
+                tokio::select! {
+                    biased;
+                    // How a connection ends (reset, garbage, timeout) is the peer's matter.
+                    _ = connection.as_mut() => break,
+                    () = kill.cancelled() => break,
+                    () = stop.cancelled(), if !stopping => {
+                        stopping = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    () = silent.as_mut() => break,
+                }
+            }
+        });
+    }
+
+    async fn drain(self) {
+        self.connections.close();
+        if tokio::time::timeout(self.drain, self.connections.wait()).await.is_err() {
+            self.kill.cancel();
+            self.connections.wait().await;
+        }
+    }
+}
+
+fn answer(
+    mut router: Router,
+    request: hyper::Request<hyper::body::Incoming>,
+    peer: Peer,
+) -> impl Future<Output = Result<axum::response::Response, std::convert::Infallible>> {
+    let mut request: Request = request.map(axum::body::Body::new);
+    request.extensions_mut().insert(peer);
+    tower::Service::call(&mut router, request)
+}
