@@ -1,0 +1,1 @@
+# Falls back to English key by key.
