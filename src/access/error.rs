@@ -1,6 +1,7 @@
 //! What can go wrong with a link, told apart by what the caller can do about it. No variant holds a
 //! token, a code or a value of a data set.
 
+use crate::index::IndexError;
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
@@ -34,10 +35,14 @@ pub enum AccessError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the key that the link was made with is gone")]
+    NoKey,
     #[error("the operating system gives no random numbers")]
     Random,
     #[error("a code could not be hashed")]
     Hash,
+    #[error("the index does not answer")]
+    Index(#[from] IndexError),
 }
 
 /// Fresh random bytes from the operating system.

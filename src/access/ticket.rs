@@ -41,7 +41,7 @@ impl Ticket {
         bytes.extend(self.study);
         bytes.extend(self.package);
         bytes.extend(&self.expires_s.to_be_bytes()[3..]);
-        let tag = ring.mac(kid, Purpose::Ticket, &[origin.as_bytes(), &bytes]).ok_or(AccessError::Random)?;
+        let tag = ring.mac(kid, Purpose::Ticket, &[origin.as_bytes(), &bytes]).ok_or(AccessError::NoKey)?;
         bytes.extend(&tag[..TAG]);
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }

@@ -29,7 +29,11 @@ pub struct LinkKey(pub(super) [u8; 32]);
 impl LinkKey {
     /// The first 16 hex digits: what staff, logs and the API call the link. It opens nothing.
     pub fn id(&self) -> String {
-        self.0.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        self.head().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+    /// The bytes of that id.
+    pub(super) fn head(&self) -> [u8; 8] {
+        self.0.first_chunk::<8>().copied().unwrap_or_default()
     }
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -59,7 +63,7 @@ pub(super) fn mint(ring: &KeyRing, origin: &str, latest_end_ms: i64) -> Result<M
     bytes.extend([VERSION, kid]);
     bytes.extend(lid);
     bytes.extend(&hours.to_be_bytes()[1..]);
-    let tag = ring.mac(kid, Purpose::Link, &[origin.as_bytes(), &bytes]).ok_or(AccessError::Random)?;
+    let tag = ring.mac(kid, Purpose::Link, &[origin.as_bytes(), &bytes]).ok_or(AccessError::NoKey)?;
     bytes.extend(&tag[..TAG]);
     Ok(Minted { token: Phi::new(URL_SAFE_NO_PAD.encode(&bytes)), key: key_of(&lid), kid })
 }

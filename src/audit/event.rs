@@ -124,6 +124,12 @@ impl From<ulid::Ulid> for RecordId {
         Self(ulid.to_string())
     }
 }
+impl From<[u8; 8]> for RecordId {
+    /// The beginning of a digest, in hex.
+    fn from(head: [u8; 8]) -> Self {
+        Self(head.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
 impl RecordId {
     pub fn as_str(&self) -> &str {
         &self.0
