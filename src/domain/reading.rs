@@ -1,0 +1,39 @@
+//! Reading a data set once, as it arrives: identity, searchable attributes, where the frames are, and the
+//! compressed JSON, in one pass and in bounded memory.
+
+mod image;
+mod sink;
+
+pub use super::walker::{Fault, Limit, ReadError, ReadLimits};
+
+use super::instance::InstanceFacts;
+use super::transfer_syntax::TransferSyntax;
+use super::walker::Walker;
+use sink::Sink;
+
+/// One data set being read.
+pub struct Reading {
+    walker: Walker,
+    sink: Sink,
+}
+
+impl Reading {
+    pub fn new(syntax: &TransferSyntax, limits: ReadLimits) -> Self {
+        Self { walker: Walker::new(syntax, limits), sink: Sink::new(syntax) }
+    }
+
+    /// The next bytes of the data set as received, in portions of any size. After an error, every call
+    /// returns that error.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ReadError> {
+        self.walker.feed(bytes, &mut self.sink)
+    }
+
+    /// What the data set holds, when it was complete and names its instance.
+    pub fn finish(mut self) -> Result<InstanceFacts, ReadError> {
+        self.walker.finish(&mut self.sink)?;
+        self.sink.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
