@@ -84,7 +84,7 @@ pub async fn hold<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// Places held as long as the association lives.
-type Seats = (Admitted, Admitted<String>);
+type Seats = Option<(Admitted, Admitted<String>)>;
 
 async fn answer_request<S: AsyncRead + AsyncWrite + Unpin>(
     scp: &Scp,
@@ -117,10 +117,14 @@ fn decide(
     request: &AssociationRQ,
     stop: &CancellationToken,
 ) -> Result<(Agreement, Seats), (Refusal, &'static str)> {
-    let agreement = negotiate::negotiate(&scp.dicom, scp.settings.pdu.data_announced, address, request)
-        .map_err(|refusal| (refusal, refusal.word()))?;
+    let agreement =
+        negotiate::negotiate(&scp.dicom, scp.self_check.as_ref(), scp.settings.pdu.data_announced, address, request)
+            .map_err(|refusal| (refusal, refusal.word()))?;
     if stop.is_cancelled() {
         return Err((Refusal::Stopping, "stopping"));
+    }
+    if agreement.caller.is_self {
+        return Ok((agreement, None));
     }
     let association = scp.associations.enter(address).map_err(|full| match full {
         Full::Total => (Refusal::Full, "limits.associations is reached"),
@@ -131,7 +135,7 @@ fn decide(
         .enter_as(agreement.caller.name.clone())
         .map_err(|_| (Refusal::Full, "limits.associations_per_peer is reached"))?;
     scp.archive.admit().map_err(|_| (Refusal::Full, "the archive takes nothing more"))?;
-    Ok((agreement, (association, peer)))
+    Ok((agreement, Some((association, peer))))
 }
 
 /// Runs an established association and reports on it.
@@ -150,14 +154,14 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         contexts = agreement.contexts.len(),
         "association accepted"
     );
-    metrics::gauge!("bluebridge_dicom_associations_active").increment(1.0);
-    let active = scopeguard(|| metrics::gauge!("bluebridge_dicom_associations_active").decrement(1.0));
+    metrics::gauge!("bluebridge_associations_active").increment(1.0);
+    let active = scopeguard(|| metrics::gauge!("bluebridge_associations_active").decrement(1.0));
     let began = Instant::now();
     let mut tally = Tally::default();
     let outcome = converse(scp, association, address, &agreement, stop, &mut tally).await;
     drop(active);
     if association.saw_oversize_pdu() {
-        metrics::counter!("bluebridge_dicom_pdu_oversize_total").increment(1);
+        metrics::counter!("bluebridge_pdu_oversize_total").increment(1);
         tracing::warn!(
             association.id = number,
             peer.name = caller.name,
@@ -172,7 +176,10 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         Err(AssociationError::TimedOut(_)) => ("timed_out", outcome.as_ref().err()),
         Err(_) => ("aborted", outcome.as_ref().err()),
     };
-    metrics::counter!("bluebridge_dicom_associations_total", "outcome" => word).increment(1);
+    if caller.is_self && outcome.is_ok() {
+        return;
+    }
+    metrics::counter!("bluebridge_associations_total", "outcome" => word).increment(1);
     tracing::info!(
         association.id = number,
         peer.name = caller.name,
@@ -303,22 +310,15 @@ async fn conclude<S: AsyncRead + AsyncWrite + Unpin>(
         (false, 0) => tally.echoes += 1,
         _ => tally.refused += 1,
     }
-    let service = match exchange.request.command_field {
-        field::C_ECHO_RQ => "echo",
-        field::C_STORE_RQ => "store",
-        _ => "other",
-    };
-    metrics::counter!(
-        "bluebridge_dicom_responses_total",
-        "service" => service,
-        "status" => format!("{:04X}", answer.status)
-    )
-    .increment(1);
+    if store {
+        metrics::counter!("bluebridge_store_responses_total", "status" => format!("{:04X}", answer.status))
+            .increment(1);
+    }
     association.send_command(exchange.context.id, &answer.to(&exchange.request).to_bytes()).await
 }
 
 fn report_refusal(scp: &Scp, address: IpAddr, request: &AssociationRQ, refusal: Refusal, why: &str) {
-    metrics::counter!("bluebridge_dicom_rejections_total", "reason" => refusal.word()).increment(1);
+    metrics::counter!("bluebridge_associations_rejected_total", "reason" => refusal.word()).increment(1);
     let Some(kept_back) = scp.strangers.allow(address, Instant::now()) else { return };
     // Only what parses is written: a log line is no place for what a stranger chose to send.
     let title = |text: &str| AeTitle::parse(text).map_or_else(|_| "(none)".to_owned(), |title| title.to_string());
@@ -338,7 +338,7 @@ fn report_stranger(scp: &Scp, address: IpAddr, error: &AssociationError) {
         AssociationError::Closed | AssociationError::Io(_) => "closed",
         _ => "malformed",
     };
-    metrics::counter!("bluebridge_dicom_connections_dropped_total", "reason" => reason).increment(1);
+    metrics::counter!("bluebridge_connections_dropped_total", "reason" => reason).increment(1);
     // A port check that connects and leaves is no news.
     if reason != "closed"
         && let Some(kept_back) = scp.not_dicom.allow(address, Instant::now())

@@ -15,6 +15,7 @@ use crate::archive::Archive;
 use crate::config::{Dicom, Limits};
 use crate::dimse::association::{Settings, Timers};
 use crate::dimse::pdu::PduLimits;
+use crate::domain::ae_title::AeTitle;
 use crate::net::{Admission, Admitted};
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +32,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The DIMSE service: its settings, what it hands arrivals to, and who is inside.
 pub struct Scp {
     dicom: Dicom,
+    self_check: Option<AeTitle>,
     settings: Settings,
     command_max: usize,
     archive: Archive,
@@ -43,11 +45,14 @@ pub struct Scp {
 }
 
 impl Scp {
-    pub fn new(dicom: Dicom, limits: &Limits, archive: Archive) -> Arc<Self> {
+    /// `self_check` is the calling AE title under which our own self-check comes: let in for C-ECHO
+    /// whoever is listed and however full we are.
+    pub fn new(dicom: Dicom, limits: &Limits, archive: Archive, self_check: Option<AeTitle>) -> Arc<Self> {
         let length = |bytes: crate::config::units::Bytes| u32::try_from(bytes.get()).unwrap_or(u32::MAX);
         let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         Arc::new(Self {
             dicom,
+            self_check,
             settings: Settings {
                 pdu: PduLimits {
                     associate_max: length(limits.associate_request_size),
@@ -118,7 +123,7 @@ fn admit(
     let place = match scp.half_open.enter(address) {
         Ok(place) => place,
         Err(full) => {
-            metrics::counter!("bluebridge_dicom_connections_dropped_total", "reason" => "half_open").increment(1);
+            metrics::counter!("bluebridge_connections_dropped_total", "reason" => "half_open").increment(1);
             if let Some(kept_back) = scp.crowded.allow(address, Instant::now()) {
                 tracing::warn!(peer.address = %address, kept_back, "connection closed unheard: {full}");
             }
@@ -132,7 +137,7 @@ fn admit(
         contained(number, || hold(&scp, stream, address, number, place, &stop));
     });
     if let Err(error) = thread {
-        metrics::counter!("bluebridge_dicom_connections_dropped_total", "reason" => "thread").increment(1);
+        metrics::counter!("bluebridge_connections_dropped_total", "reason" => "thread").increment(1);
         tracing::error!(%error, "no thread for a DICOM connection");
     }
 }
@@ -159,7 +164,7 @@ fn hold(scp: &Scp, stream: TcpStream, address: IpAddr, number: u64, place: Admit
 /// A panic is our bug: counted, logged, and confined to the association it happened in.
 fn contained(number: u64, run: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(run)).is_err() {
-        metrics::counter!("bluebridge_panics_total", "room" => "scp").increment(1);
+        metrics::counter!("bluebridge_panics_total").increment(1);
         tracing::error!(association.id = number, "panic: this association was ended, the others go on");
     }
 }

@@ -77,6 +77,8 @@ pub struct Caller {
     pub calling_ae_title: AeTitle,
     pub called_ae_title: AeTitle,
     pub conflict: ConflictAnswer,
+    /// Our own self-check: let in whoever else is inside, for C-ECHO only.
+    pub is_self: bool,
     echo: bool,
     store: bool,
     deflated: bool,
@@ -94,8 +96,10 @@ pub struct Agreement {
 }
 
 /// Decides about a request from `address`.
+/// `self_check` is the calling AE title of our own self-check: random, so that nobody else knows it.
 pub fn negotiate(
     dicom: &Dicom,
+    self_check: Option<&AeTitle>,
     pdu_announced: u32,
     address: IpAddr,
     request: &AssociationRQ,
@@ -107,7 +111,7 @@ pub fn negotiate(
     if request.application_context_name.trim_end_matches(['\0', ' ']) != APPLICATION_CONTEXT {
         return Err(Refusal::ApplicationContext);
     }
-    let caller = recognize(dicom, address, &request.calling_ae_title, &request.called_ae_title)?;
+    let caller = recognize(dicom, self_check, address, &request.calling_ae_title, &request.called_ae_title)?;
     let peer_pdu_max = peer_pdu_max(&request.user_variables);
     if (1..PDU_MAX_LEAST).contains(&peer_pdu_max) {
         return Err(Refusal::MaximumLength);
@@ -153,7 +157,13 @@ pub fn negotiate(
 
 /// All of address, calling and called AE title must fit an entry. When the first two fit some entry, the
 /// called AE title is what is wrong. None listed: loopback, under any calling AE title.
-fn recognize(dicom: &Dicom, address: IpAddr, calling: &str, called: &str) -> Result<Caller, Refusal> {
+fn recognize(
+    dicom: &Dicom,
+    self_check: Option<&AeTitle>,
+    address: IpAddr,
+    calling: &str,
+    called: &str,
+) -> Result<Caller, Refusal> {
     let calling_ae_title = AeTitle::parse(calling).map_err(|_| Refusal::CallingAeTitle)?;
     let address = address.to_canonical();
     let ours = dicom.ae_title.as_str();
@@ -165,12 +175,17 @@ fn recognize(dicom: &Dicom, address: IpAddr, calling: &str, called: &str) -> Res
             called_ae_title: AeTitle::parse(called).map_err(|_| Refusal::CalledAeTitle)?,
             calling_ae_title: calling_ae_title.clone(),
             conflict: peer.map_or_else(ConflictAnswer::default, |peer| peer.conflict),
+            is_self: false,
             echo: allows(Service::Echo),
             store: allows(Service::Store),
             deflated: peer.is_some_and(|peer| peer.deflated),
             unknown_classes: peer.is_none_or(|peer| peer.unknown_classes),
         })
     };
+    if self_check == Some(&calling_ae_title) {
+        let as_any = caller("self-check", None)?;
+        return Ok(Caller { is_self: true, store: false, ..as_any });
+    }
     if dicom.peer.is_empty() {
         return match (address.is_loopback(), called == ours) {
             (false, _) => Err(Refusal::CallingAeTitle),

@@ -35,12 +35,12 @@ fn request(calling: &str, called: &str, contexts: &[(&str, &[&str])]) -> Associa
 }
 
 fn refusal(dicom: &Dicom, address: &str, request: &AssociationRQ) -> Option<Refusal> {
-    negotiate(dicom, 131_072, address.parse().unwrap(), request).err()
+    negotiate(dicom, None, 131_072, address.parse().unwrap(), request).err()
 }
 
 /// The answer to each context: the accepted transfer syntax, or the reason.
 fn answers(dicom: &Dicom, request: &AssociationRQ) -> Vec<Result<String, PresentationContextResultReason>> {
-    let agreement = negotiate(dicom, 131_072, "127.0.0.1".parse().unwrap(), request).unwrap();
+    let agreement = negotiate(dicom, None, 131_072, "127.0.0.1".parse().unwrap(), request).unwrap();
     let results = agreement.answer.presentation_contexts.into_iter();
     results
         .map(|result| match result.reason {
@@ -202,7 +202,21 @@ fn a_role_is_answered_as_scu_only_and_other_items_do_no_harm() {
         UserVariableItem::Unknown(0x57, vec![1, 2, 3]),
         UserVariableItem::SopClassExtendedNegotiationSubItem(CT.into(), vec![2, 0, 0, 0, 0, 0]),
     ]);
-    let agreement = negotiate(&dicom(Vec::new()), 131_072, "127.0.0.1".parse().unwrap(), &request).unwrap();
+    let agreement = negotiate(&dicom(Vec::new()), None, 131_072, "127.0.0.1".parse().unwrap(), &request).unwrap();
     let roles: Vec<_> = agreement.answer.user_variables.into_iter().skip(3).collect();
     assert_eq!(roles, [role(CT, true, false)]);
+}
+
+#[test]
+fn the_self_check_is_let_in_for_echo_only_whoever_is_listed() {
+    let ours = AeTitle::parse("SELF8K2M").unwrap();
+    let peers = dicom(vec![peer("ae_title = \"CT1\"\naddress = \"10.1.2.0/24\"")]);
+    let le: &[&str] = &[IMPLICIT_VR_LITTLE_ENDIAN];
+    let request = request("SELF8K2M", "BLUEBRIDGE", &[(VERIFICATION, le), (CT, le)]);
+    let address = "192.168.1.1".parse().unwrap();
+    let agreement = negotiate(&peers, Some(&ours), 131_072, address, &request).unwrap();
+    assert!(agreement.caller.is_self);
+    let accepted: Vec<_> = agreement.contexts.iter().map(|context| context.abstract_syntax.to_string()).collect();
+    assert_eq!(accepted, [VERIFICATION]);
+    assert_eq!(negotiate(&peers, None, 131_072, address, &request).unwrap_err(), Refusal::CallingAeTitle);
 }

@@ -36,7 +36,7 @@ impl Arrival {
     }
     /// The whole data set is in: makes it durable and says how that went.
     pub async fn finish(self, caller: &Caller) -> Answer {
-        metrics::counter!("bluebridge_dicom_received_bytes_total").increment(self.received_bytes);
+        metrics::counter!("bluebridge_dataset_bytes_total").increment(self.received_bytes);
         match self.intake {
             Ok(intake) => match intake.finish().await {
                 Ok(_) => Answer::SUCCESS,

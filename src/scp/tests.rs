@@ -1,6 +1,7 @@
 //! The service on a real port: what the unit tests of its parts cannot show.
 
 use super::*;
+use crate::dimse::scu::{Proposal, Scu, ScuSettings, Status};
 use std::net::SocketAddr;
 
 struct Service {
@@ -14,7 +15,7 @@ impl Service {
         let listener = crate::net::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve(listener, Scp::new(dicom, limits, Archive {}), stop.clone()));
+        let task = tokio::spawn(serve(listener, Scp::new(dicom, limits, Archive {}, None), stop.clone()));
         Self { address, stop, task }
     }
     async fn stop(self) {
@@ -44,5 +45,26 @@ async fn dcmtk_echoscu_is_answered() {
         println!("{text}");
         assert!(done, "{text}");
     }
+    service.stop().await;
+}
+
+fn scu_settings(proposals: Vec<Proposal>) -> ScuSettings {
+    ScuSettings {
+        calling_ae_title: AeTitle::parse("CT1").unwrap(),
+        called_ae_title: AeTitle::of_this_product(),
+        proposals,
+        timeout: Duration::from_secs(10),
+    }
+}
+
+#[tokio::test]
+async fn our_own_requestor_echoes_and_releases() {
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
+    let mut scu = Scu::connect(service.address, scu_settings(vec![Proposal::verification()])).await.unwrap();
+    assert_eq!(scu.contexts().len(), 2);
+    for _ in 0..3 {
+        assert_eq!(scu.echo().await.unwrap(), Status { code: 0, comment: None });
+    }
+    scu.release().await.unwrap();
     service.stop().await;
 }
