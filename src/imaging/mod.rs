@@ -3,12 +3,21 @@
 //! recognise, or an error that says why there is none. Knows no person, no link and no route.
 
 pub mod attributes;
+mod colour;
+mod encode;
 pub mod error;
+mod grey;
+mod json;
+mod lut;
+mod samples;
 
 use crate::domain::instance::PixelFacts;
 pub use attributes::DisplayAttributes;
 use bytes::Bytes;
+use colour::Model;
+use encode::{Format, Raster};
 pub use error::ImagingError;
+use samples::Shape;
 
 /// The most pixels a frame may have to be shown: 40 megapixels, beyond any detector we know of.
 pub const PIXELS_MAX: u64 = 40_000_000;
@@ -31,6 +40,26 @@ pub fn picture(
     display: &DisplayAttributes,
     max_edge: u32,
 ) -> Result<Picture, ImagingError> {
-    let _ = (pixels, frame, display, max_edge);
-    Err(ImagingError::Unsupported("photometric interpretation"))
+    let shape = Shape::of(pixels)?;
+    let interpretation = pixels.photometric_interpretation.trim();
+    let colour = match interpretation {
+        "MONOCHROME1" | "MONOCHROME2" => false,
+        "RGB" | "YBR_FULL" | "YBR_FULL_422" | "YBR_PARTIAL_422" | "PALETTE COLOR" => true,
+        // Without the attribute, one sample is grey and three are red, green and blue.
+        "" => shape.samples == 3,
+        _ => return Err(ImagingError::Unsupported("photometric interpretation")),
+    };
+    let bytes = match interpretation {
+        "PALETTE COLOR" => colour::palette(&shape, frame, display)?,
+        "YBR_FULL" => colour::render(&shape, frame, Model::YbrFull)?,
+        "YBR_FULL_422" => colour::render(&shape, frame, Model::YbrFull422)?,
+        "YBR_PARTIAL_422" => colour::render(&shape, frame, Model::YbrPartial422)?,
+        _ if colour => colour::render(&shape, frame, Model::Rgb)?,
+        _ if shape.samples != 1 => return Err(ImagingError::Unsupported("a grey image with three samples per pixel")),
+        _ => grey::render(&shape, frame, display, interpretation == "MONOCHROME1")?,
+    };
+    let format = if shape.bits_allocated == 1 { Format::Png } else { Format::Jpeg };
+    Raster { width: shape.width, height: shape.height, colour, bytes }
+        .fitted(display.aspect.unwrap_or(1.0), max_edge)?
+        .encoded(format)
 }

@@ -1,0 +1,181 @@
+//! Grey: stored values through the modality and VOI transformations to 8 bits (PS3.4 §N.2, PS3.3
+//! §C.11.1, §C.11.2).
+
+use super::attributes::{DisplayAttributes, Window};
+use super::error::ImagingError;
+use super::lut::Table;
+use super::samples::Shape;
+
+/// Stored bits up to which every possible value is transformed once instead of every pixel.
+const TABLE_BITS: u16 = 16;
+
+/// One byte a pixel; `inverted` for MONOCHROME1, where the lowest value is white.
+pub(super) fn render(
+    shape: &Shape,
+    frame: &[u8],
+    display: &DisplayAttributes,
+    inverted: bool,
+) -> Result<Vec<u8>, ImagingError> {
+    let modality = Modality::of(display)?;
+    if shape.float {
+        let values: Vec<f64> = shape.floats(frame)?.into_iter().map(|value| modality.apply(value)).collect();
+        let (low, high) = extremes(values.iter().copied());
+        let grey = Grey::of(display, low, high, inverted)?;
+        return Ok(values.into_iter().map(|value| grey.byte(value)).collect());
+    }
+    let padded = |value: f64| display.padding.is_some_and(|(low, high)| (low..=high).contains(&value));
+    let (mut lowest, mut highest) = (i64::MAX, i64::MIN);
+    if display.window.is_none() && display.voi_lut.is_none() {
+        shape.raw(frame, |raw| {
+            let value = shape.interpret(raw);
+            if !padded(value as f64) {
+                lowest = lowest.min(value);
+                highest = highest.max(value);
+            }
+        })?;
+    }
+    // A negative slope, or a table that falls, turns the ends around.
+    let (low, high) = extremes([lowest, highest].into_iter().map(|end| modality.apply(end as f64)));
+    let grey = Grey::of(display, low, high, inverted)?;
+    let of = |value: i64| {
+        let stored = value as f64;
+        // Padding that the span left out is background, black in either interpretation.
+        if lowest <= highest && padded(stored) { 0 } else { grey.byte(modality.apply(stored)) }
+    };
+    let mut out = Vec::with_capacity(shape.area());
+    if shape.bits_stored <= TABLE_BITS {
+        let table: Vec<u8> =
+            (0..1_u32 << shape.bits_stored).map(|bits| of(shape.interpret(bits << shape.shift))).collect();
+        let mask = table.len() as u32 - 1;
+        shape.raw(frame, |raw| out.push(table[(raw >> shape.shift & mask) as usize]))?;
+    } else {
+        shape.raw(frame, |raw| out.push(of(shape.interpret(raw))))?;
+    }
+    Ok(out)
+}
+
+fn extremes(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+}
+
+/// Stored value to modality value: Hounsfield units, optical density, or the value itself.
+enum Modality {
+    Linear { slope: f64, intercept: f64 },
+    Table(Table),
+}
+
+impl Modality {
+    fn of(display: &DisplayAttributes) -> Result<Self, ImagingError> {
+        Ok(match (&display.modality_lut, display.rescale) {
+            (Some(lut), _) => Self::Table(lut.table()?),
+            (None, Some(rescale)) => Self::Linear { slope: rescale.slope, intercept: rescale.intercept },
+            (None, None) => Self::Linear { slope: 1.0, intercept: 0.0 },
+        })
+    }
+    fn apply(&self, stored: f64) -> f64 {
+        match self {
+            Self::Linear { slope, intercept } => stored * slope + intercept,
+            Self::Table(table) => f64::from(table.look_up(stored)),
+        }
+    }
+}
+
+/// Modality value to a byte.
+struct Grey {
+    voi: Voi,
+    inverted: bool,
+}
+
+enum Voi {
+    Window(Window),
+    Table(Table),
+}
+
+impl Grey {
+    fn of(display: &DisplayAttributes, low: f64, high: f64, inverted: bool) -> Result<Self, ImagingError> {
+        let voi = match (display.window, &display.voi_lut) {
+            (Some(window), _) => Voi::Window(window),
+            (None, Some(lut)) => Voi::Table(lut.table()?),
+            (None, None) if low < high => Voi::Window(Window::over(low, high)),
+            // One value everywhere has no contrast to show: any grey will do.
+            (None, None) => Voi::Window(Window::over(low.min(0.0), low.max(0.0) + 1.0)),
+        };
+        Ok(Self { voi, inverted })
+    }
+    fn byte(&self, value: f64) -> u8 {
+        let byte = match &self.voi {
+            Voi::Window(window) => (window.apply(value) * 255.0).round() as u8,
+            Voi::Table(table) => table.byte(value),
+        };
+        if self.inverted { 255 - byte } else { byte }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attributes::{Function, Rescale};
+    use super::super::samples::tests::facts;
+    use super::*;
+
+    fn words(values: &[i16]) -> Vec<u8> {
+        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    fn shape(count: usize, signed: bool) -> Shape {
+        let mut pixels = facts(count as u32, 1, 1, 16, "MONOCHROME2");
+        pixels.pixel_representation = u16::from(signed);
+        Shape::of(&pixels).unwrap()
+    }
+
+    #[test]
+    fn a_ct_is_windowed_in_hounsfield_units() {
+        let display = DisplayAttributes {
+            window: Window::new(40.0, 400.0, Function::Linear),
+            rescale: Some(Rescale { slope: 1.0, intercept: -1024.0 }),
+            ..Default::default()
+        };
+        // -160, 40 and 240 HU: below, at and above the window; 1064 is 40 HU.
+        let frame = words(&[0, 863, 864, 1064, 1264, 3000]);
+        let bytes = render(&shape(6, false), &frame, &display, false).unwrap();
+        assert_eq!(bytes, [0, 0, 0, 128, 255, 255]);
+        let inverted = render(&shape(6, false), &frame, &display, true).unwrap();
+        assert_eq!(inverted, [255, 255, 255, 127, 0, 0]);
+    }
+
+    #[test]
+    fn without_a_window_the_picture_spans_what_is_there_and_padding_is_ignored() {
+        let frame = words(&[-2000, -100, 0, 100]);
+        let plain = render(&shape(4, true), &frame, &DisplayAttributes::default(), false).unwrap();
+        assert_eq!(plain, [0, 231, 243, 255]);
+        let display = DisplayAttributes { padding: Some((-2000.0, -2000.0)), ..Default::default() };
+        assert_eq!(render(&shape(4, true), &frame, &display, false).unwrap(), [0, 0, 128, 255]);
+        assert_eq!(render(&shape(4, true), &frame, &display, true).unwrap(), [0, 255, 127, 0]);
+    }
+
+    #[test]
+    fn a_falling_rescale_turns_the_picture_around() {
+        let display =
+            DisplayAttributes { rescale: Some(Rescale { slope: -1.0, intercept: 100.0 }), ..Default::default() };
+        assert_eq!(render(&shape(3, true), &words(&[0, 50, 100]), &display, false).unwrap(), [255, 128, 0]);
+    }
+
+    #[test]
+    fn one_value_everywhere_and_padding_everywhere_are_pictures_too() {
+        assert_eq!(render(&shape(2, true), &words(&[7, 7]), &DisplayAttributes::default(), false).unwrap().len(), 2);
+        let display = DisplayAttributes { padding: Some((7.0, 7.0)), ..Default::default() };
+        assert_eq!(render(&shape(2, true), &words(&[7, 7]), &display, false).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn thirty_two_bits_and_floats_are_spanned_without_a_table() {
+        let mut pixels = facts(3, 1, 1, 32, "MONOCHROME2");
+        let frame: Vec<u8> = [0_u32, 2_000_000_000, 4_000_000_000].iter().flat_map(|v| v.to_le_bytes()).collect();
+        let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), false).unwrap();
+        assert_eq!(bytes, [0, 128, 255]);
+        pixels.element = 0x0008;
+        let frame: Vec<u8> = [-1.5_f32, 0.0, f32::NAN, 1.5].iter().flat_map(|v| v.to_le_bytes()).collect();
+        pixels.columns = 4;
+        let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), false).unwrap();
+        assert_eq!(bytes, [0, 128, 128, 255]);
+    }
+}

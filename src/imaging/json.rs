@@ -1,0 +1,318 @@
+//! The few attributes of display picked out of DICOM JSON; everything else is skipped unread.
+
+use super::attributes::{DisplayAttributes, Function, Rescale, Window};
+use super::error::ImagingError;
+use super::lut::{Descriptor, Lut, Values};
+use base64::Engine;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, ImagingError> {
+    let mut object: Object = serde_json::from_slice(json)?;
+    // Of the functional groups those of the frame come before the shared ones, and both before the top.
+    let of_frame = usize::try_from(frame).ok().and_then(|at| object.per_frame.items.get_mut(at)).map(std::mem::take);
+    let shared = object.shared.items.first_mut().map(std::mem::take);
+    let groups: Vec<Groups> = of_frame.into_iter().chain(shared).collect();
+    let take = std::mem::take::<Element>;
+    let top = (
+        Voi { center: take(&mut object.center), width: take(&mut object.width), function: take(&mut object.function) },
+        Modality { intercept: take(&mut object.intercept), slope: take(&mut object.slope) },
+        Measures { spacing: take(&mut object.spacing) },
+    );
+    let voi = groups.iter().find_map(|group| group.voi.items.first()).unwrap_or(&top.0);
+    let modality = groups.iter().find_map(|group| group.modality.items.first()).unwrap_or(&top.1);
+    let spacing = groups.iter().find_map(|group| group.measures.items.first()).unwrap_or(&top.2);
+    Ok(DisplayAttributes {
+        window: window(voi),
+        voi_lut: object.voi_luts.items.first().and_then(|item| lut(item, "00283010/0/")),
+        rescale: rescale(modality),
+        modality_lut: object.modality_luts.items.first().and_then(|item| lut(item, "00283000/0/")),
+        padding: padding(&object),
+        palette: palette(&object),
+        aspect: aspect(&object, spacing),
+    })
+}
+
+fn window(voi: &Voi) -> Option<Window> {
+    let function = match voi.function.text().unwrap_or("LINEAR").trim() {
+        "SIGMOID" => Function::Sigmoid,
+        "LINEAR_EXACT" => Function::LinearExact,
+        _ => Function::Linear,
+    };
+    Window::new(voi.center.number()?, voi.width.number()?, function)
+}
+
+fn rescale(modality: &Modality) -> Option<Rescale> {
+    let slope = modality.slope.number().filter(|slope| slope.is_finite() && *slope != 0.0)?;
+    let intercept = modality.intercept.number().filter(|intercept| intercept.is_finite()).unwrap_or(0.0);
+    Some(Rescale { slope, intercept })
+}
+
+fn padding(object: &Object) -> Option<(f64, f64)> {
+    let value = object.padding.number()?;
+    let limit = object.padding_limit.number().unwrap_or(value);
+    Some((value.min(limit), value.max(limit)))
+}
+
+fn palette(object: &Object) -> Option<[Lut; 3]> {
+    let colour = |descriptor: &Element, plain: &Element, segmented: &Element, place: [&str; 2]| {
+        let descriptor = descriptor.descriptor()?;
+        if let Some(values) = plain.values(place[0]) {
+            return Some(Lut::new(descriptor, values, false));
+        }
+        Some(Lut::new(descriptor, segmented.values(place[1])?, true))
+    };
+    Some([
+        colour(&object.red_is, &object.red, &object.red_segmented, ["00281201", "00281221"])?,
+        colour(&object.green_is, &object.green, &object.green_segmented, ["00281202", "00281222"])?,
+        colour(&object.blue_is, &object.blue, &object.blue_segmented, ["00281203", "00281223"])?,
+    ])
+}
+
+fn lut(item: &LutItem, before: &str) -> Option<Lut> {
+    let values = item.data.values(&format!("{before}00283006"))?;
+    Some(Lut::new(item.descriptor.descriptor()?, values, false))
+}
+
+/// Pixel Aspect Ratio (0028,0034) when it is there, else what a spacing implies; both name the vertical
+/// first (PS3.3 §C.7.6.3.1.7, §10.7.1.3).
+fn aspect(object: &Object, measures: &Measures) -> Option<f64> {
+    [&object.aspect, &measures.spacing, &object.imager_spacing]
+        .into_iter()
+        .find_map(|element| {
+            let (vertical, horizontal) = (element.nth(0)?, element.nth(1)?);
+            Some(vertical / horizontal).filter(|ratio| ratio.is_finite() && *ratio > 0.0)
+        })
+        .map(|ratio| ratio.clamp(0.05, 20.0))
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Object {
+    #[serde(rename = "00280034")]
+    aspect: Element,
+    #[serde(rename = "00280120")]
+    padding: Element,
+    #[serde(rename = "00280121")]
+    padding_limit: Element,
+    #[serde(rename = "00281101")]
+    red_is: Element,
+    #[serde(rename = "00281102")]
+    green_is: Element,
+    #[serde(rename = "00281103")]
+    blue_is: Element,
+    #[serde(rename = "00281201")]
+    red: Element,
+    #[serde(rename = "00281202")]
+    green: Element,
+    #[serde(rename = "00281203")]
+    blue: Element,
+    #[serde(rename = "00281221")]
+    red_segmented: Element,
+    #[serde(rename = "00281222")]
+    green_segmented: Element,
+    #[serde(rename = "00281223")]
+    blue_segmented: Element,
+    #[serde(rename = "00283000")]
+    modality_luts: Sequence<LutItem>,
+    #[serde(rename = "00283010")]
+    voi_luts: Sequence<LutItem>,
+    #[serde(rename = "52009229")]
+    shared: Sequence<Groups>,
+    #[serde(rename = "52009230")]
+    per_frame: Sequence<Groups>,
+    #[serde(rename = "00281050")]
+    center: Element,
+    #[serde(rename = "00281051")]
+    width: Element,
+    #[serde(rename = "00281056")]
+    function: Element,
+    #[serde(rename = "00281052")]
+    intercept: Element,
+    #[serde(rename = "00281053")]
+    slope: Element,
+    #[serde(rename = "00280030")]
+    spacing: Element,
+    #[serde(rename = "00181164")]
+    imager_spacing: Element,
+}
+
+/// One item of the functional groups: the macros that concern display.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Groups {
+    #[serde(rename = "00289132")]
+    voi: Sequence<Voi>,
+    #[serde(rename = "00289145")]
+    modality: Sequence<Modality>,
+    #[serde(rename = "00289110")]
+    measures: Sequence<Measures>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Voi {
+    #[serde(rename = "00281050")]
+    center: Element,
+    #[serde(rename = "00281051")]
+    width: Element,
+    #[serde(rename = "00281056")]
+    function: Element,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Modality {
+    #[serde(rename = "00281052")]
+    intercept: Element,
+    #[serde(rename = "00281053")]
+    slope: Element,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Measures {
+    #[serde(rename = "00280030")]
+    spacing: Element,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct LutItem {
+    #[serde(rename = "00283002")]
+    descriptor: Element,
+    #[serde(rename = "00283006")]
+    data: Element,
+}
+
+#[derive(Deserialize)]
+struct Sequence<T> {
+    #[serde(rename = "Value", default = "Vec::new")]
+    items: Vec<T>,
+}
+
+impl<T> Default for Sequence<T> {
+    fn default() -> Self {
+        Self { items: Vec::new() }
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Element {
+    #[serde(rename = "Value")]
+    value: Vec<Scalar>,
+    #[serde(rename = "InlineBinary")]
+    inline: Option<String>,
+    #[serde(rename = "BulkDataURI")]
+    bulk: Option<String>,
+}
+
+/// A decimal or integer string is a number where it round-trips, else text; what a broken object holds
+/// instead is neither.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scalar {
+    Number(f64),
+    Text(String),
+    Other(IgnoredAny),
+}
+
+impl Element {
+    fn nth(&self, at: usize) -> Option<f64> {
+        match self.value.get(at)? {
+            Scalar::Number(number) => Some(*number),
+            Scalar::Text(text) => text.trim().parse().ok(),
+            Scalar::Other(_) => None,
+        }
+    }
+    fn number(&self) -> Option<f64> {
+        self.nth(0)
+    }
+    fn text(&self) -> Option<&str> {
+        match self.value.first()? {
+            Scalar::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+    fn descriptor(&self) -> Option<Descriptor> {
+        Descriptor::new(self.nth(0)?, self.nth(1)?, self.nth(2)?)
+    }
+    /// The values of a table: numbers, bytes, or the place where they are to be had.
+    fn values(&self, place: &str) -> Option<Values> {
+        if self.bulk.is_some() {
+            return Some(Values::Elsewhere(place.into()));
+        }
+        if let Some(inline) = &self.inline {
+            return base64::engine::general_purpose::STANDARD.decode(inline).ok().map(Values::Bytes);
+        }
+        // A negative number is a table that was written with VR SS: its bits are meant.
+        let words: Option<Vec<u16>> = (0..self.value.len()).map(|at| self.nth(at).map(|v| v as i32 as u16)).collect();
+        words.filter(|words| !words.is_empty()).map(Values::Words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str, frame: u32) -> DisplayAttributes {
+        read(json.as_bytes(), frame).unwrap()
+    }
+
+    #[test]
+    fn numbers_may_be_strings_and_the_first_window_counts() {
+        let read = of(
+            r#"{"00281050":{"vr":"DS","Value":["40.0",50]},"00281051":{"vr":"DS","Value":[400,1500]},
+                "00281052":{"vr":"DS","Value":[-1024]},"00281053":{"vr":"DS","Value":["1.000"]},
+                "00280030":{"vr":"DS","Value":[1.0,0.5]},"00280120":{"vr":"SS","Value":[-2000]},
+                "00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"}]}}"#,
+            0,
+        );
+        assert_eq!(read.window, Window::new(40.0, 400.0, Function::Linear));
+        assert_eq!(read.rescale, Some(Rescale { slope: 1.0, intercept: -1024.0 }));
+        assert_eq!(read.aspect, Some(2.0));
+        assert_eq!(read.padding, Some((-2000.0, -2000.0)));
+    }
+
+    #[test]
+    fn what_is_missing_null_or_broken_is_absent() {
+        for json in [
+            "{}",
+            r#"{"00281050":{"vr":"DS"},"00281051":{"vr":"DS","Value":[400]}}"#,
+            r#"{"00281050":{"vr":"DS","Value":[null]},"00281051":{"vr":"DS","Value":[400]}}"#,
+            r#"{"00281050":{"vr":"SQ","Value":[{}]},"00281051":{"vr":"DS","Value":["wide"]}}"#,
+            r#"{"00281050":{"vr":"DS","Value":[1]},"00281051":{"vr":"DS","Value":[0]},"00281053":{"vr":"DS","Value":[0]}}"#,
+        ] {
+            assert_eq!(of(json, 0), DisplayAttributes::default(), "{json}");
+        }
+        assert!(read(b"[1", 0).is_err());
+    }
+
+    #[test]
+    fn a_frames_own_group_comes_before_the_shared_one() {
+        let json = r#"{"52009229":{"vr":"SQ","Value":[
+              {"00289132":{"vr":"SQ","Value":[{"00281050":{"Value":[1]},"00281051":{"Value":[2]},
+                                               "00281056":{"Value":["SIGMOID"]}}]},
+               "00289145":{"vr":"SQ","Value":[{"00281052":{"Value":[5]},"00281053":{"Value":[2]}}]}}]},
+            "52009230":{"vr":"SQ","Value":[{}, {"00289132":{"vr":"SQ","Value":[
+              {"00281050":{"Value":[10]},"00281051":{"Value":[20]}}]}}]}}"#;
+        assert_eq!(of(json, 0).window, Window::new(1.0, 2.0, Function::Sigmoid));
+        assert_eq!(of(json, 1).window, Window::new(10.0, 20.0, Function::Linear));
+        assert_eq!(of(json, 1).rescale, Some(Rescale { slope: 2.0, intercept: 5.0 }));
+        assert_eq!(of(json, 9).window, of(json, 0).window);
+    }
+
+    #[test]
+    fn a_table_that_is_bulk_data_is_asked_for_by_its_place() {
+        let mut read = of(
+            r#"{"00283000":{"vr":"SQ","Value":[{"00283002":{"vr":"US","Value":[4,0,8]},
+                "00283006":{"vr":"OW","BulkDataURI":"http://x/bulkdata/00283000/0/00283006"}}]}}"#,
+            0,
+        );
+        assert_eq!(read.elsewhere(), ["00283000/0/00283006"]);
+        read.supply("00283000/0/00283006", &[9, 0, 8, 0, 7, 0, 6, 0]);
+        assert!(read.elsewhere().is_empty());
+        assert_eq!(read.modality_lut.unwrap().table().unwrap().values, [9, 8, 7, 6]);
+    }
+}
