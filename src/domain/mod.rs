@@ -8,6 +8,7 @@ pub mod clock;
 pub mod failure;
 pub mod frames;
 pub mod implementation;
+pub mod explicit;
 pub mod instance;
 pub mod json;
 pub mod level;
