@@ -171,6 +171,3 @@ fn contained(number: u64, run: impl FnOnce()) {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod hostile_tests;

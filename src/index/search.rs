@@ -1,0 +1,279 @@
+//! `Query` to SQL and rows to matches.
+//!
+//! Every answer is ordered newest study first, and only its rows are read. Where the search begins
+//! decides its speed, so it is chosen here and not left to the planner: at a UID or an exact key that has
+//! an index in the order of the answers; at the names (or IDs, descriptions) that match, when a probe
+//! finds them few; else at the newest study, walking down until the page is full.
+
+use super::engine;
+use super::matching::{self, Sql};
+use super::readers::Reader;
+use super::states::kind;
+use super::{Index, IndexError};
+use super::{columns, found::Reading};
+use crate::domain::attributes::{Attribute, lookup, tags};
+use crate::domain::level::Level;
+use crate::domain::query::{Match, Page, Query};
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::tags as dictionary;
+use sqlx::Row;
+
+/// The most rows of one answer, whatever was asked.
+const ROWS_MAX: u32 = 10_000;
+/// Up to so many studies are found through their terms and then sorted; above, one in a few hundred
+/// matches, and a walk from the newest study fills a page soon.
+const FEW: i64 = 4000;
+
+/// One key with its row of the table.
+type Key<'a> = (&'static Attribute, &'a Match);
+
+/// Where a search begins.
+enum Start<'a> {
+    /// At the studies, series or instances of a UID.
+    Study,
+    Series,
+    Instance,
+    /// At the studies with this exact value, by an index in the order of the answers.
+    Exact(&'static str),
+    /// At the studies of the matching terms.
+    Terms(Terms<'a>),
+    Newest,
+}
+
+/// A key that can be answered from the `term` table.
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    kind: i64,
+    vr: VR,
+    rule: &'a Match,
+    fuzzy: bool,
+}
+
+impl Index {
+    /// Answers a query (PS3.4 §C.2.2.2). [`IndexError::TooSlow`] after the search timeout.
+    pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
+        let keys = keys(query)?;
+        let mut reader = self.inner.readers.get(Some(self.inner.search_timeout)).await?;
+        let start = start(&mut reader, query, &keys).await?;
+        let limit = query.limit.unwrap_or(ROWS_MAX).min(ROWS_MAX);
+        let mut sql = statement(query, &keys, &start)?;
+        sql.push(" LIMIT ").push_bind(i64::from(limit) + 1).push(" OFFSET ").push_bind(i64::from(query.offset));
+        let mut rows = sql.build().fetch_all(&mut *reader).await?;
+        drop(reader);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let mut reading = Reading::new(query);
+        let rows = rows.iter().map(|row| reading.found(row)).collect::<Result<_, _>>()?;
+        Ok(Page { rows, more })
+    }
+}
+
+/// The keys that narrow the search, checked against the table.
+fn keys(query: &Query) -> Result<Vec<Key<'_>>, IndexError> {
+    let mut keys = Vec::with_capacity(query.keys.len());
+    for (tag, rule) in &query.keys {
+        let refused = || IndexError::NotSearchable(columns::json_key(*tag));
+        let attribute = lookup(*tag).ok_or_else(refused)?;
+        if *rule == Match::Universal || *tag == tags::INSTANCE_AVAILABILITY {
+            continue;
+        }
+        if attribute.level > query.level.max(Level::Study) {
+            return Err(refused());
+        }
+        {
+            keys.push((attribute, rule));
+        }
+    }
+    Ok(keys)
+}
+
+/// Exact keys with an index that is in the order of the answers, the most telling first.
+const EXACT: [(Tag, &str); 4] = [
+    (dictionary::ACCESSION_NUMBER, "study INDEXED BY study_by_accession_number"),
+    (dictionary::PATIENT_ID, "study INDEXED BY study_by_patient_id"),
+    (dictionary::STUDY_ID, "study INDEXED BY study_by_study_id"),
+    (dictionary::PATIENT_BIRTH_DATE, "study INDEXED BY study_by_birth_date"),
+];
+
+async fn start<'a>(reader: &mut Reader, query: &'a Query, keys: &[Key<'a>]) -> Result<Start<'a>, IndexError> {
+    let exact = |tag: Tag| {
+        keys.iter()
+            .any(|(attribute, rule)| attribute.tag == tag && matches!(rule, Match::Single(_) | Match::UidList(_)))
+    };
+    if exact(tags::SOP_INSTANCE_UID) {
+        return Ok(Start::Instance);
+    }
+    if query.study.is_some() || exact(tags::STUDY_INSTANCE_UID) {
+        return Ok(Start::Study);
+    }
+    if query.series.is_some() || exact(tags::SERIES_INSTANCE_UID) {
+        return Ok(Start::Series);
+    }
+    if let Some((_, table)) = EXACT.iter().find(|(tag, _)| exact(*tag)) {
+        return Ok(Start::Exact(table));
+    }
+    let terms: Vec<Terms<'a>> = keys.iter().filter_map(|key| as_terms(key, query.fuzzy)).collect();
+    if terms.is_empty() {
+        return Ok(Start::Newest);
+    }
+    let mut sql = Sql::new("SELECT 0");
+    for terms in &terms {
+        sql.push(
+            ", (SELECT count(*) FROM (SELECT 1 FROM term CROSS JOIN term_study ON term_study.term_id = term.id WHERE ",
+        );
+        push_terms(&mut sql, terms);
+        sql.push(" LIMIT ").push_bind(FEW + 1).push("))");
+    }
+    let counts = sql.build().fetch_one(&mut **reader).await?;
+    let mut fewest = (FEW + 1, Start::Newest);
+    for (at, terms) in terms.into_iter().enumerate() {
+        let count: i64 = counts.try_get(at + 1)?;
+        if count < fewest.0 {
+            fewest = (count, Start::Terms(terms));
+        }
+    }
+    Ok(fewest.1)
+}
+
+/// The kind of `term` rows that hold the attribute's values, for keys that say more than `?`.
+fn as_terms<'a>((attribute, rule): &Key<'a>, fuzzy: bool) -> Option<Terms<'a>> {
+    let kind = match attribute.tag {
+        tags::PATIENT_NAME => kind::PATIENT_NAME,
+        tags::PATIENT_ID => kind::PATIENT_ID,
+        tags::ACCESSION_NUMBER => kind::ACCESSION_NUMBER,
+        tags::STUDY_DESCRIPTION => kind::STUDY_DESCRIPTION,
+        dictionary::REFERRING_PHYSICIAN_NAME => kind::REFERRING_PHYSICIAN,
+        _ => return None,
+    };
+    let fuzzy = fuzzy && attribute.vr == VR::PN;
+    matches!(rule, Match::Single(_) | Match::Wildcard(_)).then_some(Terms { kind, vr: attribute.vr, rule, fuzzy })
+}
+
+/// The condition on `term` rows.
+fn push_terms(sql: &mut Sql, terms: &Terms<'_>) {
+    sql.push("term.kind = ").push_bind(terms.kind);
+    let (Match::Single(text) | Match::Wildcard(text)) = terms.rule else { return };
+    if terms.fuzzy {
+        let words = matching::words(text);
+        let long: Vec<String> = words.iter().filter(|word| is_long(word)).cloned().collect();
+        if !long.is_empty() {
+            sql.push(" AND ");
+            engine::push_terms_with(sql, &long);
+        }
+        for word in words.iter().filter(|word| !is_long(word)) {
+            sql.push(" AND instr(term.value, ").push_bind(word.clone()).push(") > 0");
+        }
+        return;
+    }
+    let pattern = columns::matched_form(terms.vr, text);
+    if matches!(terms.rule, Match::Single(_)) {
+        sql.push(" AND term.value = ").push_bind(pattern);
+        return;
+    }
+    let prefix: &str = pattern.split(['*', '?']).next().unwrap_or_default();
+    let long: Vec<String> = pattern.split(['*', '?']).filter(|part| is_long(part)).map(str::to_owned).collect();
+    if !prefix.is_empty() {
+        // From the prefix up to the last text that begins with it.
+        sql.push(" AND term.value >= ").push_bind(prefix.to_owned());
+        sql.push(" AND term.value < ").push_bind(format!("{prefix}{}", char::MAX));
+    } else if !long.is_empty() {
+        sql.push(" AND ");
+        engine::push_terms_with(sql, &long);
+    }
+    if pattern.strip_suffix('*') != Some(prefix) {
+        sql.push(" AND ");
+        engine::push_wildcard(sql, "term.value", &pattern);
+    }
+}
+
+fn is_long(part: &str) -> bool {
+    part.chars().count() >= engine::TEXT_INDEX_CHARACTERS
+}
+
+const STUDY_COLUMNS: &str = "SELECT study.study_instance_uid, study.attributes, study.modalities_in_study,
+    study.sop_classes_in_study, study.series_count, study.instance_count";
+const SERIES_COLUMNS: &str = ", series.series_instance_uid, series.attributes, series.instance_count";
+const INSTANCE_COLUMNS: &str = ", instance.sop_instance_uid, instance.attributes, instance.sop_class_uid,
+    instance.transfer_syntax_uid";
+
+/// The whole statement but its limit.
+fn statement(query: &Query, keys: &[Key<'_>], start: &Start<'_>) -> Result<Sql, IndexError> {
+    let mut sql = Sql::new(STUDY_COLUMNS);
+    if query.level >= Level::Series {
+        sql.push(SERIES_COLUMNS);
+    }
+    if query.level >= Level::Instance {
+        sql.push(INSTANCE_COLUMNS);
+    }
+    sql.push(" FROM ");
+    push_from(&mut sql, query.level, start);
+    sql.push(" WHERE 1");
+    if let Some(study) = &query.study {
+        sql.push(" AND study.study_instance_uid = ").push_bind(study.to_string());
+    }
+    if let Some(series) = &query.series {
+        push_series(&mut sql, query.level, series.as_str());
+    }
+    if let Start::Terms(terms) = start {
+        sql.push(" AND study.id IN (SELECT term_study.study_id FROM term CROSS JOIN term_study ON term_study.term_id = term.id WHERE ");
+        push_terms(&mut sql, terms);
+        sql.push(")");
+    }
+    for (attribute, rule) in keys {
+        matching::push(&mut sql, attribute, rule, query.fuzzy)?;
+    }
+    sql.push(" ORDER BY ");
+    if query.study.is_none() {
+        sql.push("study.study_date DESC, study.study_time DESC, study.id DESC");
+    } else {
+        sql.push("study.id");
+    }
+    if query.level >= Level::Series {
+        sql.push(", series.series_number, series.series_instance_uid");
+    }
+    if query.level >= Level::Instance {
+        sql.push(", instance.instance_number, instance.sop_instance_uid");
+    }
+    Ok(sql)
+}
+
+/// The tables in the order in which they are to be visited; `CROSS JOIN` keeps SQLite to it.
+fn push_from(sql: &mut Sql, level: Level, start: &Start<'_>) {
+    let study = match start {
+        Start::Instance if level >= Level::Instance => {
+            sql.push(
+                "instance CROSS JOIN series ON series.id = instance.series_id
+                 CROSS JOIN study ON study.id = series.study_id",
+            );
+            return;
+        }
+        Start::Series if level >= Level::Series => {
+            sql.push("series INDEXED BY series_by_uid CROSS JOIN study ON study.id = series.study_id");
+            if level >= Level::Instance {
+                sql.push(" CROSS JOIN instance ON instance.series_id = series.id");
+            }
+            return;
+        }
+        Start::Exact(table) => table,
+        Start::Newest => engine::STUDIES_NEWEST_FIRST,
+        Start::Study | Start::Series | Start::Instance | Start::Terms(_) => "study",
+    };
+    sql.push(study);
+    if level >= Level::Series {
+        sql.push(" CROSS JOIN series ON series.study_id = study.id");
+    }
+    if level >= Level::Instance {
+        sql.push(" CROSS JOIN instance ON instance.series_id = series.id");
+    }
+}
+
+/// Within a series; for studies: those that have it.
+fn push_series(sql: &mut Sql, level: Level, series: &str) {
+    if level >= Level::Series {
+        sql.push(" AND series.series_instance_uid = ").push_bind(series.to_owned());
+    } else {
+        sql.push(" AND study.id IN (SELECT series.study_id FROM series WHERE series.series_instance_uid = ");
+        sql.push_bind(series.to_owned()).push(")");
+    }
+}
