@@ -20,6 +20,8 @@ pub struct GrantRequest {
     pub verify: Option<Verify>,
     /// `link.expires` of the configuration when `None`.
     pub expires: Option<Span>,
+    /// Where staff mean to send it; kept for them.
+    pub meant_for: Option<Phi<String>>,
     /// Who grants, for the trail.
     pub by: Actor,
 }
@@ -112,6 +114,7 @@ impl Access {
                 .map(|date| self.mac(kid, Purpose::BirthDate, &key, date.digits()))
                 .transpose()?,
             code_argon2id,
+            meant_for: request.meant_for,
             granted_at_ms: now_ms,
             granted_by: named(&request.by),
             expires_at_ms,

@@ -15,6 +15,8 @@ pub mod live;
 pub mod package;
 mod scope;
 pub mod session;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod ticket;
 pub mod token;
 mod trail;
@@ -28,12 +30,14 @@ pub use session::Session;
 pub use token::LinkKey;
 pub use verify::{Answers, Verdict};
 
+use crate::audit::{Actor, Event, Kind, Outcome};
 use crate::config;
 use crate::domain::clock::Clock;
 use crate::index::Index;
 use keys::{KeyRing, Purpose};
 use live::Live;
 use session::{SessionKey, Sessions};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -103,6 +107,15 @@ impl Access {
         };
         let studies = self.studies_of(&row).await?.shown;
         Ok(Some(Visit { session, link_id: row.link_id, expires_at_ms: row.expires_at_ms, studies }))
+    }
+
+    /// Tells the trail that many links are being tried.
+    pub async fn alert(&self, from: IpAddr) {
+        let event =
+            Event::new(Kind::SecurityAlert, Actor::Unknown).address(Some(from)).outcome(Outcome::SeriousFailure);
+        if let Err(error) = self.0.index.append(&event).await {
+            tracing::error!(%error, "an alert could not be written to the audit trail");
+        }
     }
 
     /// Remembers the language a reader chose.

@@ -11,7 +11,7 @@ use crate::domain::level::Level;
 use crate::domain::person_name;
 use crate::domain::phi::Phi;
 use crate::domain::query::{Found, Include, Match, Query};
-use crate::domain::uid::StudyInstanceUid;
+use crate::domain::uid::{SeriesInstanceUid, StudyInstanceUid};
 use crate::index::Index;
 use crate::index::links::{LinkRow, PatientKey};
 use subtle::ConstantTimeEq;
@@ -87,6 +87,35 @@ pub(super) async fn subject(index: &Index, whose: &Whose) -> Result<Subject, Acc
 }
 
 impl Access {
+    /// The series of a study that the reader may see, by number; at most `limit`.
+    pub async fn series_of(&self, study: &StudyInstanceUid, limit: u32) -> Result<Vec<Found>, AccessError> {
+        let mut query = Query::new(Level::Series);
+        query.study = Some(study.clone());
+        query.include = Include::All;
+        query.limit = Some(limit);
+        Ok(self.0.index.search(&query).await?.rows)
+    }
+
+    /// The instance in the middle of a series, which shows more of a body than the first.
+    pub async fn middle_instance(
+        &self,
+        study: &StudyInstanceUid,
+        series: &SeriesInstanceUid,
+    ) -> Result<Option<Found>, AccessError> {
+        let mut query = Query::new(Level::Series);
+        (query.study, query.series) = (Some(study.clone()), Some(series.clone()));
+        let found = self.0.index.search(&query).await?.rows.into_iter().next();
+        let count = found.and_then(|found| {
+            found.attributes.first(tags::NUMBER_OF_SERIES_RELATED_INSTANCES)?.trim().parse::<u32>().ok()
+        });
+        let Some(count) = count else { return Ok(None) };
+        query.level = Level::Instance;
+        query.include = Include::All;
+        query.limit = Some(1);
+        query.offset = count.saturating_sub(1) / 2;
+        Ok(self.0.index.search(&query).await?.rows.into_iter().next())
+    }
+
     /// What `row` opens now.
     pub(super) async fn studies_of(&self, row: &LinkRow) -> Result<Studies, AccessError> {
         let candidates = match &row.study {

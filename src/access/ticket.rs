@@ -8,7 +8,7 @@
 
 use super::error::AccessError;
 use super::keys::{KeyRing, Purpose};
-use crate::domain::uid::StudyInstanceUid;
+use crate::domain::uid::{SeriesInstanceUid, StudyInstanceUid};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -69,6 +69,11 @@ impl Ticket {
 /// How a ticket names a study.
 pub fn study_digest(study: &StudyInstanceUid) -> [u8; 8] {
     head(&Sha256::digest(study.as_str()))
+}
+
+/// How the address of a picture names a series.
+pub fn series_digest(series: &SeriesInstanceUid) -> [u8; 8] {
+    head(&Sha256::digest(series.as_str()))
 }
 
 /// How a ticket names a package version: by its entity tag.

@@ -10,6 +10,7 @@ pub mod caller;
 pub mod control;
 mod cors;
 pub mod dicomweb;
+pub mod limits;
 pub mod middleware;
 pub mod ops;
 mod paced;

@@ -94,7 +94,7 @@ pictures = { $count ->
     [one] 1 Bild
    *[other] { $count } Bilder
 }
-picture-of = Erstes Bild von: { $series }
+picture-of = Vorschau von: { $series }
 picture-none = Für diese Serie gibt es keine Vorschau. Sie ist im Download enthalten.
 series-unnamed = Serie { $number }
 previews = Diese kleinen Bilder sind eine Vorschau und nicht für eine Diagnose gedacht.

@@ -94,7 +94,7 @@ pictures = { $count ->
     [one] 1 image
    *[other] { $count } images
 }
-picture-of = First image of: { $series }
+picture-of = Preview of: { $series }
 picture-none = No preview for this series. It is part of the download.
 series-unnamed = Series { $number }
 previews = These small pictures are a preview and not meant for a diagnosis.
