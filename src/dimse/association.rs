@@ -367,3 +367,7 @@ const fn event_of(unit: &Unit) -> Event {
         Unit::Data { .. } | Unit::Slice(_) => Event::DataPdu,
     }
 }
+
+#[cfg(test)]
+#[path = "association_tests.rs"]
+mod tests;

@@ -236,10 +236,10 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             Step::Data { last } => {
                 tally.received_bytes = tally.received_bytes.saturating_add(bytes.len() as u64);
                 if let Some(Exchange { work: Work::Store(arrival), .. }) = &mut exchange {
-                    arrival.write(&agreement.caller, bytes);
+                    arrival.write(scp, &agreement.caller, bytes);
                 }
                 if last && let Some(exchange) = exchange.take() {
-                    conclude(association, agreement, exchange, tally).await?;
+                    conclude(scp, association, agreement, exchange, tally).await?;
                 }
             }
             Step::Command(request) => {
@@ -254,7 +254,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 if begun.request.has_data_set() {
                     exchange = Some(begun);
                 } else {
-                    conclude(association, agreement, begun, tally).await?;
+                    conclude(scp, association, agreement, begun, tally).await?;
                 }
             }
         }
@@ -275,9 +275,7 @@ fn begin(scp: &Scp, address: IpAddr, agreement: &Agreement, context: &Context, r
         field::C_STORE_RQ if !request.has_data_set() => {
             Work::Answer(Answer::refused(Failure::CANNOT_UNDERSTAND, "C-STORE without a data set"))
         }
-        field::C_STORE_RQ => {
-            Work::Store(Box::new(Arrival::begin(&scp.archive, &agreement.caller, address, context, request)))
-        }
+        field::C_STORE_RQ => Work::Store(Box::new(Arrival::begin(scp, &agreement.caller, address, context, request))),
         field::C_CANCEL_RQ => Work::Nothing,
         _ => Work::Answer(Answer::refused(Failure::UNRECOGNIZED_OPERATION, "only C-ECHO and C-STORE are answered")),
     }
@@ -294,6 +292,7 @@ fn echo(context: &Context) -> Answer {
 
 /// Ends a message: its Status is sent, in one write.
 async fn conclude<S: AsyncRead + AsyncWrite + Unpin>(
+    scp: &Scp,
     association: &mut Association<S>,
     agreement: &Agreement,
     exchange: Exchange,
@@ -301,7 +300,7 @@ async fn conclude<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<(), AssociationError> {
     let store = matches!(exchange.work, Work::Store(_));
     let answer = match exchange.work {
-        Work::Store(arrival) => arrival.finish(&agreement.caller).await,
+        Work::Store(arrival) => arrival.finish(scp, &agreement.caller).await,
         Work::Answer(answer) => answer,
         Work::Nothing => return Ok(()),
     };

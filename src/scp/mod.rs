@@ -42,6 +42,8 @@ pub struct Scp {
     strangers: Throttle<IpAddr>,
     not_dicom: Throttle<IpAddr>,
     crowded: Throttle<IpAddr>,
+    /// By peer and status.
+    refusals: Throttle<(String, u16)>,
 }
 
 impl Scp {
@@ -74,6 +76,7 @@ impl Scp {
             strangers: Throttle::default(),
             not_dicom: Throttle::default(),
             crowded: Throttle::default(),
+            refusals: Throttle::default(),
         })
     }
     /// Associations that are established now.

@@ -1,15 +1,17 @@
 //! C-STORE (PS3.7 §9.1.1): one instance from its command to its Status. Success is a promise: when
 //! `finish` answers it, file, directory entry and row are durable.
 
+use super::Scp;
 use super::negotiate::{self, Caller};
 use super::status::{self, Answer};
-use crate::archive::{Archive, Intake, Offer, ReceiveError, Source};
+use crate::archive::{Intake, Offer, ReceiveError, Source};
 use crate::dimse::command::CommandSet;
 use crate::dimse::contexts::Context;
 use crate::domain::failure::Failure;
 use crate::domain::uid::{SopClassUid, SopInstanceUid};
 use dicom_dictionary_std::tags;
 use std::net::IpAddr;
+use std::time::Instant;
 
 /// An instance on its way in.
 pub struct Arrival {
@@ -19,28 +21,28 @@ pub struct Arrival {
 
 impl Arrival {
     /// Opens the intake, or keeps the refusal until the data set has been drained.
-    pub fn begin(archive: &Archive, caller: &Caller, address: IpAddr, context: &Context, request: &CommandSet) -> Self {
+    pub fn begin(scp: &Scp, caller: &Caller, address: IpAddr, context: &Context, request: &CommandSet) -> Self {
         let intake = offer(caller, address, context, request)
-            .and_then(|offer| archive.begin(offer).map_err(|error| refused(caller, &error)));
+            .and_then(|offer| scp.archive.begin(offer).map_err(|error| refused(scp, caller, &error)));
         Self { intake, received_bytes: 0 }
     }
     /// Takes a piece of the data set. After a refusal the rest is read and dropped, because the sender
     /// listens for the Status only when it has sent everything.
-    pub fn write(&mut self, caller: &Caller, bytes: &[u8]) {
+    pub fn write(&mut self, scp: &Scp, caller: &Caller, bytes: &[u8]) {
         self.received_bytes = self.received_bytes.saturating_add(bytes.len() as u64);
         if let Ok(intake) = &mut self.intake
             && let Err(error) = intake.write(bytes)
         {
-            self.intake = Err(refused(caller, &error));
+            self.intake = Err(refused(scp, caller, &error));
         }
     }
     /// The whole data set is in: makes it durable and says how that went.
-    pub async fn finish(self, caller: &Caller) -> Answer {
+    pub async fn finish(self, scp: &Scp, caller: &Caller) -> Answer {
         metrics::counter!("bluebridge_dataset_bytes_total").increment(self.received_bytes);
         match self.intake {
             Ok(intake) => match intake.finish().await {
                 Ok(_) => Answer::SUCCESS,
-                Err(error) => refused(caller, &error),
+                Err(error) => refused(scp, caller, &error),
             },
             Err(answer) => answer,
         }
@@ -82,15 +84,18 @@ fn offer(caller: &Caller, address: IpAddr, context: &Context, request: &CommandS
     })
 }
 
-/// Logs a refusal, once, here at the door that answers it.
-fn refused(caller: &Caller, error: &ReceiveError) -> Answer {
+/// Logs a refusal here, at the door that answers it; a sender that retries all night gets a line a minute.
+fn refused(scp: &Scp, caller: &Caller, error: &ReceiveError) -> Answer {
     let answer = status::of(error);
+    let Some(kept_back) = scp.refusals.allow((caller.name.clone(), answer.status), Instant::now()) else {
+        return answer;
+    };
     let status = format_args!("0x{:04X}", answer.status);
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let cause = std::error::Error::source(error).map(tracing::field::display);
     if status::is_our_fault(error) {
-        tracing::error!(peer.name = caller.name, dimse.status = %status, cause, "instance refused: {error}");
+        tracing::error!(peer.name = caller.name, dimse.status = %status, cause, kept_back, "instance refused: {error}");
     } else {
-        tracing::warn!(peer.name = caller.name, dimse.status = %status, cause, "instance refused: {error}");
+        tracing::warn!(peer.name = caller.name, dimse.status = %status, cause, kept_back, "instance refused: {error}");
     }
     answer
 }

@@ -1,5 +1,10 @@
 //! The service on a real port: what the unit tests of its parts cannot show.
 
+mod bounds;
+mod nonsense;
+mod raw;
+mod sequences;
+
 use super::*;
 use crate::dimse::scu::{Proposal, Scu, ScuSettings, Status};
 use std::net::SocketAddr;
