@@ -121,3 +121,6 @@ fn read_varint(rest: &mut Bytes) -> Result<u64, MetadataError> {
 fn write_varint(out: &mut Vec<u8>, value: u64) {
     super::varint::write(out, value);
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,3 +208,6 @@ fn mark(out: &mut Vec<u8>, tag: Tag, length: u32) {
     out.extend_from_slice(&tag.1.to_le_bytes());
     out.extend_from_slice(&length.to_le_bytes());
 }
+
+#[cfg(test)]
+mod tests;

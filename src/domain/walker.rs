@@ -499,3 +499,8 @@ impl Steps {
         })
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

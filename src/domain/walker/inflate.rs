@@ -8,12 +8,16 @@ const PORTION: usize = 32 << 10;
 /// The ratio counts from here on: small data sets of empty values deflate well and harm nobody.
 const RATIO_FROM: u64 = 1 << 20;
 
+/// CRC-32 and length (RFC 1952 §2.3.1).
+const GZIP_TRAILER: usize = 8;
+
 pub(super) struct Inflater {
     inflate: Decompress,
     portion: Vec<u8>,
     size_max: u64,
     ratio_max: u64,
     ended: bool,
+    trailer_left: usize,
 }
 
 impl Inflater {
@@ -24,6 +28,7 @@ impl Inflater {
             size_max: limits.inflated_size,
             ratio_max: u64::from(limits.inflated_ratio),
             ended: false,
+            trailer_left: GZIP_TRAILER,
         }
     }
 
@@ -52,8 +57,10 @@ impl Inflater {
                 return Err(ReadError::Malformed { fault: Fault::Deflate, tag: None });
             }
         }
-        // One zero makes the length even (PS3.5 §A.5).
-        if bytes.iter().any(|&byte| byte != 0) {
+        // One zero makes the length even (PS3.5 §A.5). Writers that use a gzip library leave its trailer.
+        let trailer = bytes.len().min(self.trailer_left);
+        self.trailer_left -= trailer;
+        if bytes.iter().skip(trailer).any(|&byte| byte != 0) {
             return Err(ReadError::Malformed { fault: Fault::TrailingBytes, tag: None });
         }
         Ok(())
