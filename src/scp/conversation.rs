@@ -16,9 +16,12 @@ use crate::domain::sop_class::VERIFICATION;
 use crate::net::{Admitted, Full};
 use dicom_ul::pdu::AssociationRQ;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+
+/// How long a peer has to read our last PDU once we are stopping.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// How an association ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,14 +76,25 @@ pub async fn hold<S: AsyncRead + AsyncWrite + Unpin>(
             if let Some((agreement, _seats)) = seats {
                 drop(place);
                 serve(scp, &mut association, address, number, agreement, stop).await;
-                return association.linger().await;
+                return part(&mut association, stop).await;
             }
         }
         Err(error) => report_stranger(scp, address, &error),
     }
-    association.linger().await;
+    part(&mut association, stop).await;
     // A rejected caller that does not hang up keeps its place, so that a flood of them stays bounded.
     drop(place);
+}
+
+/// Waits for the peer to hang up; not for long when we are stopping.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(association: &mut Association<S>, stop: &CancellationToken) {
+    tokio::select! {
+        () = association.linger() => {}
+        () = async {
+            stop.cancelled().await;
+            tokio::time::sleep(PARTING).await;
+        } => {}
+    }
 }
 
 /// Places held as long as the association lives.
