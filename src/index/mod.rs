@@ -6,6 +6,7 @@
 //! query touches only the rows it answers with. The room refuses to know files: it holds their paths.
 
 mod columns;
+mod directories;
 mod engine;
 mod error;
 mod found;
