@@ -1,6 +1,7 @@
 //! The only way out: stored bytes, whole or in part.
 
-use super::RetrieveError;
+use super::{Archive, RetrieveError};
+use crate::domain::instance::StoredFile;
 use crate::store::StoredReader;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
@@ -10,6 +11,20 @@ use std::sync::Arc;
 
 /// How much is read at once: large enough that the copy outweighs the call, small enough for 256 readers.
 const CHUNK: usize = 256 * 1024;
+
+impl Archive {
+    /// Opens an instance file. The file system is asked in the calling task: it is one look at a name.
+    pub async fn open(&self, file: &StoredFile) -> Result<InstanceFile, RetrieveError> {
+        let reader = match self.shared.store.read(&file.path) {
+            Err(error) if error.cause.kind() == io::ErrorKind::NotFound => return Err(RetrieveError::Damaged),
+            outcome => outcome?,
+        };
+        if reader.size_bytes() != file.size_bytes {
+            return Err(RetrieveError::Damaged);
+        }
+        Ok(InstanceFile::new(reader))
+    }
+}
 
 /// One stored instance file: preamble, file meta, the data set as received. Clones share the open file.
 #[derive(Debug, Clone)]

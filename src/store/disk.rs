@@ -154,6 +154,18 @@ impl Disk {
             _ => Ok(()),
         }
     }
+    /// A new file that really takes `length` bytes of the file system.
+    pub fn reserve(&self, path: &Path, length: u64) -> Result<(), StoreError> {
+        let file = self.create(path)?;
+        let outcome = self.run(Operation::Write, || {
+            Ok(rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, length)?)
+        });
+        if outcome.is_err() {
+            // A reserve that is not all there is none.
+            let _ = self.remove(path);
+        }
+        outcome
+    }
     pub fn space(&self, path: &Path) -> Result<Space, StoreError> {
         self.run(Operation::FreeSpace, || {
             let found = rustix::fs::statvfs(path)?;

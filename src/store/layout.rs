@@ -8,7 +8,7 @@
 //! conflicts/<ulid>.dcm           what came under a UID that other content has
 //! ```
 
-use super::{Digests, Disk, Operation, PartFile, StoreError, StoredReader};
+use super::{Disk, Operation, PartFile, StoreError, StoredReader};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -142,6 +142,14 @@ impl InstanceStore {
         self.disk.sync_directory(&directory)?;
         from.parent().map_or(Ok(()), |parent| self.disk.sync_directory(parent))
     }
+    /// Makes the names in an object directory durable.
+    pub fn sync_objects(&self, directory: &str) -> Result<(), StoreError> {
+        self.disk.sync_directory(&self.data_dir.join(directory))
+    }
+    /// Removes a file that no row names.
+    pub fn remove_object(&self, path: &str) -> Result<(), StoreError> {
+        self.disk.remove(&self.data_dir.join(path))
+    }
     /// Opens a stored file by its path relative to `data_dir`. The path comes from our own rows.
     pub fn read(&self, path: &str) -> Result<StoredReader, StoreError> {
         StoredReader::open(&self.data_dir.join(path))
@@ -151,6 +159,14 @@ impl InstanceStore {
         match std::fs::symlink_metadata(self.data_dir.join(path)) {
             Ok(found) => Ok(Some(found.len())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::reading(error)),
+        }
+    }
+    /// Whether a stored file was written at or after a time; one that is not there was.
+    pub fn is_written_since(&self, path: &str, since_ms: i64) -> Result<bool, StoreError> {
+        match std::fs::symlink_metadata(self.data_dir.join(path)) {
+            Ok(found) => Ok(modified_ms(&found) >= since_ms),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
             Err(error) => Err(StoreError::reading(error)),
         }
     }
@@ -168,13 +184,19 @@ impl InstanceStore {
         found.sort();
         Ok(found.into_iter().map(|(_, path)| path).collect())
     }
-    /// Digest-named files of one object directory: relative path and the digest of the name.
+    /// Digest-named files of one object directory: relative path and the digest of the name. None when
+    /// the directory is not there.
     pub fn objects_in(&self, directory: &str) -> Result<Vec<(String, [u8; 32])>, StoreError> {
-        let found = names(&self.data_dir.join(directory))?;
+        let path = self.data_dir.join(directory);
+        let found = if path.is_dir() { names(&path)? } else { Vec::new() };
         Ok(found
             .into_iter()
             .filter_map(|name| Some((format!("{directory}/{name}"), parse_object_name(&name)?)))
             .collect())
+    }
+    /// File names in a side folder.
+    pub fn names_aside(&self, folder: Folder) -> Result<Vec<String>, StoreError> {
+        names(&self.folder(folder))
     }
     /// Bytes in a side folder.
     pub fn used_bytes(&self, folder: Folder) -> Result<u64, StoreError> {
@@ -214,7 +236,7 @@ pub(crate) fn names(directory: &Path) -> Result<Vec<String>, StoreError> {
     Ok(found)
 }
 
-fn modified_ms(metadata: &std::fs::Metadata) -> i64 {
+pub(super) fn modified_ms(metadata: &std::fs::Metadata) -> i64 {
     use std::os::unix::fs::MetadataExt;
     metadata.mtime().saturating_mul(1000).saturating_add(metadata.mtime_nsec() / 1_000_000)
 }
@@ -248,6 +270,7 @@ fn parse_object_name(name: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Digests;
 
     fn synced(store: &InstanceStore, bytes: &[u8]) -> (PartFile, Digests) {
         let mut part = store.new_part().unwrap();

@@ -1,6 +1,7 @@
 //! Reading stored instances at a position. Only this file opens them.
 
-use super::{Operation, StoreError};
+use super::{Digests, Operation, StoreError};
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -36,5 +37,30 @@ impl StoredReader {
         let mut buffers = [io::IoSliceMut::new(buffer)];
         // Also `None` for file systems without RWF_NOWAIT: the blocking read then says what is wrong.
         preadv2(&self.file, &mut buffers, offset, ReadWriteFlags::NOWAIT).ok()
+    }
+    /// Reads the file from its first byte to its last, showing each portion on the way.
+    pub fn digest(&self, mut also: impl FnMut(&[u8])) -> Result<Digests, StoreError> {
+        let (mut sha256, mut crc32) = (Sha256::new(), crc32fast::Hasher::new());
+        let mut buffer = vec![0; 256 * 1024];
+        let mut at = 0;
+        loop {
+            let read = self.read_at(&mut buffer, at).map_err(StoreError::reading)?;
+            let portion = buffer.get(..read).unwrap_or_default();
+            if portion.is_empty() {
+                return Ok(Digests { size_bytes: at, sha256: sha256.finalize().into(), crc32: crc32.finalize() });
+            }
+            sha256.update(portion);
+            crc32.update(portion);
+            also(portion);
+            at += read as u64;
+        }
+    }
+    /// When the file was last written, in milliseconds since 1970.
+    pub fn modified_ms(&self) -> Result<i64, StoreError> {
+        Ok(super::layout::modified_ms(&self.file.metadata().map_err(StoreError::reading)?))
+    }
+    /// Waits until the file's bytes are on the disk: for files that a crash may have left in the cache.
+    pub fn sync(&self, disk: &super::Disk) -> Result<(), StoreError> {
+        disk.sync_data(&self.file)
     }
 }

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn a_silent_or_slow_caller_is_closed_by_artim() {
-    let service = Service::start(Dicom::default(), &limits(|limits| limits.associate_timeout = ms(150)));
+    let service = Service::start(Dicom::default(), &limits(|limits| limits.associate_timeout = ms(150))).await;
     let mut silent = Raw::connect(service.address).await;
     let mut slow = Raw::connect(service.address).await;
     slow.send(&association_request(0)[..40]).await;
@@ -24,7 +24,7 @@ async fn an_association_beyond_a_cap_is_rejected_for_the_moment() {
         limits(|limits| limits.associations_per_peer = 1),
     ];
     for limits in cases {
-        let service = Service::start(Dicom::default(), &limits);
+        let service = Service::start(Dicom::default(), &limits).await;
         let mut first = Raw::associated(service.address, 0).await;
         let mut second = Raw::connect(service.address).await;
         second.send(&association_request(0)).await;
@@ -44,7 +44,7 @@ async fn an_association_beyond_a_cap_is_rejected_for_the_moment() {
 
 #[tokio::test]
 async fn connections_without_an_association_are_capped() {
-    let service = Service::start(Dicom::default(), &limits(|limits| limits.half_open_per_address = 1));
+    let service = Service::start(Dicom::default(), &limits(|limits| limits.half_open_per_address = 1)).await;
     let _silent = Raw::connect(service.address).await;
     while service.scp.half_open.held() == 0 {
         tokio::task::yield_now().await;
@@ -61,7 +61,8 @@ async fn an_idle_association_and_a_slow_pdu_are_aborted() {
             limits.idle_timeout = ms(100);
             limits.pdu_timeout = ms(100);
         }),
-    );
+    )
+    .await;
     let mut idle = Raw::associated(service.address, 0).await;
     assert_eq!(idle.aborted().await, (0, 0));
     let mut slow = Raw::associated(service.address, 0).await;
@@ -72,7 +73,7 @@ async fn an_idle_association_and_a_slow_pdu_are_aborted() {
 
 #[tokio::test]
 async fn an_association_has_an_end_even_when_it_is_busy() {
-    let service = Service::start(Dicom::default(), &limits(|limits| limits.association_lifetime = ms(200)));
+    let service = Service::start(Dicom::default(), &limits(|limits| limits.association_lifetime = ms(200))).await;
     let mut raw = Raw::associated(service.address, 0).await;
     let aborted = loop {
         raw.send(&pdata(&[(1, 3, &echo(1))])).await;
@@ -87,7 +88,7 @@ async fn an_association_has_an_end_even_when_it_is_busy() {
 
 #[tokio::test]
 async fn stopping_ends_idle_associations_at_once() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let mut idle = Raw::associated(service.address, 0).await;
     let mut silent = Raw::connect(service.address).await;
     idle.send(&pdata(&[(1, 3, &echo(1))])).await;
@@ -101,7 +102,8 @@ async fn stopping_ends_idle_associations_at_once() {
 
 #[tokio::test]
 async fn stopping_lets_an_instance_that_has_begun_finish() {
-    let scp = Scp::new(Dicom::default(), &Limits::default(), Archive {}, None);
+    let bench = super::Bench::new().await;
+    let scp = Scp::new(Dicom::default(), &Limits::default(), bench.archive.clone(), None);
     let address: IpAddr = "127.0.0.1".parse().unwrap();
     let place = scp.half_open.enter(address).unwrap();
     // So narrow a pipe that what was written has been read, but for a few bytes.
@@ -124,7 +126,7 @@ async fn stopping_lets_an_instance_that_has_begun_finish() {
 
 #[tokio::test]
 async fn a_flood_after_an_abort_is_not_listened_to_for_ever() {
-    let service = Service::start(Dicom::default(), &limits(|limits| limits.associate_timeout = ms(200)));
+    let service = Service::start(Dicom::default(), &limits(|limits| limits.associate_timeout = ms(200))).await;
     let mut raw = Raw::associated(service.address, 0).await;
     raw.send(&[9, 0, 0, 0, 0, 4]).await;
     assert_eq!(raw.aborted().await, (2, 1));

@@ -6,6 +6,7 @@ mod raw;
 mod sequences;
 
 use super::*;
+use crate::archive::tests::Bench;
 use crate::dimse::scu::{Proposal, Scu, ScuError, ScuSettings, Status};
 use crate::domain::uid::{SopClassUid, SopInstanceUid, TransferSyntaxUid};
 use std::net::SocketAddr;
@@ -15,16 +16,18 @@ pub(super) struct Service {
     pub scp: Arc<Scp>,
     pub stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
+    _bench: Bench,
 }
 
 impl Service {
-    pub fn start(dicom: Dicom, limits: &Limits) -> Self {
+    pub async fn start(dicom: Dicom, limits: &Limits) -> Self {
         let listener = crate::net::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let scp = Scp::new(dicom, limits, Archive {}, None);
+        let bench = Bench::new().await;
+        let scp = Scp::new(dicom, limits, bench.archive.clone(), None);
         let task = tokio::spawn(serve(listener, Arc::clone(&scp), stop.clone()));
-        Self { address, scp, stop, task }
+        Self { address, scp, stop, task, _bench: bench }
     }
     pub async fn stop(self) {
         self.stop.cancel();
@@ -46,7 +49,7 @@ async fn run(program: &str, arguments: &[&str]) -> Option<(bool, String)> {
 
 #[tokio::test]
 async fn dcmtk_echoscu_is_answered() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let port = service.address.port().to_string();
     for extra in [&["-v"][..], &["-v", "-pdu", "4096", "--repeat", "5"], &["-d", "-pts", "38", "-ppc", "128"]] {
         let arguments = [extra, &["-aec", "BLUEBRIDGE", "127.0.0.1", &port]].concat();
@@ -74,7 +77,7 @@ fn ct_in_explicit_little() -> (SopClassUid, TransferSyntaxUid) {
 
 #[tokio::test]
 async fn our_own_requestor_echoes_and_releases() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let mut scu = Scu::connect(service.address, scu_settings(vec![Proposal::verification()])).await.unwrap();
     assert_eq!(scu.contexts().len(), 2);
     for _ in 0..3 {
@@ -90,7 +93,7 @@ async fn our_own_requestor_echoes_and_releases() {
 
 #[tokio::test]
 async fn a_requestor_that_is_not_welcome_is_told_why() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let mut settings = scu_settings(vec![Proposal::verification()]);
     settings.called_ae_title = AeTitle::parse("OTHER").unwrap();
     let error = Scu::connect(service.address, settings).await.err().unwrap();

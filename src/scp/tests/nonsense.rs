@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn what_does_not_begin_like_dicom_is_closed_at_once_without_a_word() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\x16\x03\x01\x02\x00", b"\x04", b"\x00\x00\x00\x00\x00\x00"] {
         let mut raw = Raw::connect(service.address).await;
         let began = Instant::now();
@@ -21,7 +21,7 @@ async fn what_does_not_begin_like_dicom_is_closed_at_once_without_a_word() {
 
 #[tokio::test]
 async fn each_kind_of_nonsense_is_aborted_with_its_reason() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let header = |kind: u8, length: u32| [&[kind, 0][..], &length.to_be_bytes()].concat();
     let data_first = pdata(&[(1, 2, b"ab")]);
     let mixed = [pdata(&[(3, 3, &store(1).to_bytes())]), pdata(&[(1, 2, b"ab")])].concat();
@@ -58,7 +58,7 @@ async fn each_kind_of_nonsense_is_aborted_with_its_reason() {
 
 #[tokio::test]
 async fn a_malformed_request_is_aborted() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let mut too_long = vec![1, 0];
     too_long.extend_from_slice(&((1 << 20) + 1_u32).to_be_bytes());
     let mut cut = association_request(0);
@@ -75,7 +75,7 @@ async fn a_malformed_request_is_aborted() {
 
 #[tokio::test]
 async fn commands_may_come_in_pieces_and_with_their_data_set() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let mut raw = Raw::associated(service.address, 0).await;
     // One byte a value, all in one PDU; then one byte a PDU.
     let command = echo(1);
@@ -100,7 +100,7 @@ async fn commands_may_come_in_pieces_and_with_their_data_set() {
 
 #[tokio::test]
 async fn what_is_sent_before_we_have_answered_is_not_lost() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let mut raw = Raw::connect(service.address).await;
     raw.send(&[association_request(0), pdata(&[(1, 3, &echo(7))]), RELEASE.to_vec()].concat()).await;
     raw.accepted().await;
@@ -111,7 +111,7 @@ async fn what_is_sent_before_we_have_answered_is_not_lost() {
 
 #[tokio::test]
 async fn a_request_that_cannot_be_served_is_told_why_and_the_association_goes_on() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let mut raw = Raw::associated(service.address, 0).await;
     let cases: Vec<(&str, u8, CommandSet, u16)> = vec![
         ("C-FIND", 1, CommandSet { command_field: 0x0020, ..store(1) }, 0x0211),
@@ -149,7 +149,7 @@ async fn a_request_that_cannot_be_served_is_told_why_and_the_association_goes_on
 
 #[tokio::test]
 async fn a_peer_with_a_tiny_maximum_gets_tiny_pdus() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     for pdu_max in [8, 64, 128] {
         let mut raw = Raw::associated(service.address, pdu_max).await;
         raw.send(&pdata(&[(1, 3, &echo(1))])).await;
@@ -162,7 +162,7 @@ async fn a_peer_with_a_tiny_maximum_gets_tiny_pdus() {
 
 #[tokio::test]
 async fn a_longer_pdu_than_announced_is_taken() {
-    let service = Service::start(Dicom::default(), &Limits::default());
+    let service = Service::start(Dicom::default(), &Limits::default()).await;
     let mut raw = Raw::associated(service.address, 0).await;
     raw.send(&pdata(&[(3, 3, &store(1).to_bytes())])).await;
     raw.send(&pdata(&[(3, 2, &vec![0; (1 << 20) - 6])])).await;

@@ -46,7 +46,8 @@ proptest::proptest! {
                 limits.idle_timeout = ms(20);
                 limits.pdu_timeout = ms(20);
             });
-            let scp = Scp::new(Dicom::default(), &limits, Archive {}, None);
+            let bench = super::Bench::new().await;
+            let scp = Scp::new(Dicom::default(), &limits, bench.archive.clone(), None);
             let address: IpAddr = "127.0.0.1".parse().unwrap();
             let place = scp.half_open.enter(address).unwrap();
             let (mut client, server) = tokio::io::duplex(1 << 16);

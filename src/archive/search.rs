@@ -1,0 +1,34 @@
+//! The only way to find: the index answers, no file is opened.
+
+use super::Archive;
+use crate::domain::instance::Selector;
+use crate::domain::query::{Page, Query};
+use crate::domain::uid::StudyInstanceUid;
+use crate::index::{IndexError, InstanceDetail, InstanceRow, InstanceUids, SeriesRow, StudyRow};
+use futures_util::Stream;
+
+impl Archive {
+    pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
+        self.shared.index.search(query).await
+    }
+    /// The instances of a study or series, or one; by series number, instance number and UID.
+    pub async fn instances(&self, selector: &Selector) -> Result<Vec<InstanceRow>, IndexError> {
+        self.shared.index.instances(selector).await
+    }
+    pub async fn instance(&self, selector: &Selector) -> Result<Option<InstanceDetail>, IndexError> {
+        self.shared.index.instance(selector).await
+    }
+    /// The stored DICOM JSON of every instance of `selector`, as `Metadata::to_bytes` wrote it.
+    pub fn metadata(
+        &self,
+        selector: &Selector,
+    ) -> impl Stream<Item = Result<(InstanceUids, Vec<u8>), IndexError>> + Send + 'static + use<> {
+        self.shared.index.metadata(selector)
+    }
+    pub async fn study(&self, study: &StudyInstanceUid) -> Result<Option<StudyRow>, IndexError> {
+        self.shared.index.study(study).await
+    }
+    pub async fn series_of(&self, study: &StudyInstanceUid) -> Result<Vec<SeriesRow>, IndexError> {
+        self.shared.index.series_of(study).await
+    }
+}

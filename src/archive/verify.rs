@@ -1,0 +1,83 @@
+//! Rows against files, on request: `bluebridge verify`.
+
+use super::recheck::{State, state};
+use super::reconcile::index_error;
+use super::{Archive, ArchiveError};
+use crate::index::Index;
+use crate::store::InstanceStore;
+use std::collections::BTreeSet;
+
+/// What a verification found. All is well when everything but `instances` and `bytes` is zero.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct VerifyReport {
+    pub instances: u64,
+    pub bytes: u64,
+    /// Rows whose file is not there.
+    pub missing: u64,
+    /// Files of another size, or with `full` another digest, than recorded.
+    pub damaged: u64,
+    /// Files that no row names.
+    pub orphans: u64,
+    /// The first few of the above, by file: names are digests.
+    pub examples: Vec<String>,
+}
+
+const EXAMPLES: usize = 20;
+
+impl VerifyReport {
+    pub fn is_sound(&self) -> bool {
+        self.missing == 0 && self.damaged == 0 && self.orphans == 0
+    }
+    fn example(&mut self, what: &str, path: &str) {
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(format!("{what} {path}"));
+        }
+    }
+}
+
+/// Compares every row with its file and every object with its row; reads every byte when `full`. Changes
+/// nothing. A file of a
+/// batch that is being committed may be counted as an orphan.
+pub async fn verify(store: &InstanceStore, index: &Index, full: bool) -> Result<VerifyReport, ArchiveError> {
+    let mut report = VerifyReport::default();
+    let mut directories: BTreeSet<_> = store.object_directories(i64::MIN)?.into_iter().collect();
+    directories.extend(index.directories().await.map_err(index_error)?);
+    for directory in directories {
+        // Files first: what is committed between the two questions is in the rows, and no orphan.
+        let objects = store.objects_in(&directory)?;
+        let rows = index.files_in(&directory).await.map_err(index_error)?;
+        let named: BTreeSet<_> = rows.iter().map(|(_, file)| file.path.clone()).collect();
+        for (path, _) in objects.into_iter().filter(|(path, _)| !named.contains(path)) {
+            report.orphans += 1;
+            report.example("orphan", &path);
+        }
+        let store = store.clone();
+        // Reading every byte is not for the runtime's own threads.
+        let checked = tokio::task::spawn_blocking(move || {
+            rows.into_iter().map(|(_, file)| (state(&store, &file, full), file)).collect::<Vec<_>>()
+        });
+        for (found, file) in checked.await.unwrap_or_default() {
+            report.instances += 1;
+            report.bytes = report.bytes.saturating_add(file.size_bytes);
+            match found {
+                Ok(State::Whole) => {}
+                Ok(State::Missing) => {
+                    report.missing += 1;
+                    report.example("missing", &file.path);
+                }
+                Ok(State::Damaged) | Err(_) => {
+                    report.damaged += 1;
+                    report.example("damaged", &file.path);
+                }
+            }
+        }
+    }
+    Ok(report)
+}
+
+impl Archive {
+    /// Compares every row with its file; reads every byte when `full`.
+    pub async fn verify(&self, full: bool) -> Result<VerifyReport, ArchiveError> {
+        verify(&self.shared.store, &self.shared.index, full).await
+    }
+}
