@@ -78,7 +78,7 @@ impl Bench {
         let start = u64::from(detail.row.file.dataset_offset);
         Some(file.read_exact_at(start..file.size_bytes(), 1 << 30).await.unwrap().to_vec())
     }
-    fn files(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn files(&self, folder: &str) -> Vec<String> {
         let mut found = Vec::new();
         let mut folders = vec![self.path().join(folder)];
         while let Some(folder) = folders.pop() {
