@@ -81,3 +81,14 @@ impl Archive {
         verify(&self.shared.store, &self.shared.index, full).await
     }
 }
+
+/// One line for a person.
+impl std::fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { instances, bytes, missing, damaged, orphans, .. } = self;
+        write!(
+            f,
+            "{instances} instances ({bytes} bytes) looked at: {missing} missing, {damaged} damaged, {orphans} files without a row"
+        )
+    }
+}

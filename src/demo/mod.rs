@@ -1,3 +1,4 @@
 //! The phantom study and the script of `bluebridge demo`.
 
 pub mod phantom;
+pub mod script;

@@ -21,6 +21,10 @@ impl AeTitle {
     pub fn of_this_product() -> Self {
         Self("BLUEBRIDGE".into())
     }
+    /// The title of the scanner that `bluebridge demo` plays.
+    pub fn of_the_demo_scanner() -> Self {
+        Self("PHANTOM_CT".into())
+    }
     pub fn as_str(&self) -> &str {
         &self.0
     }

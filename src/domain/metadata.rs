@@ -8,7 +8,6 @@
 
 mod assembler;
 mod encoder;
-mod whole;
 
 pub use assembler::{Assembler, Form};
 pub(crate) use encoder::{Encoder, quote};

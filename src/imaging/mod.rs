@@ -3,7 +3,6 @@
 //! recognise, or an error that says why there is none. Knows no person, no link and no route.
 
 pub mod attributes;
-mod choose;
 mod colour;
 mod encode;
 pub mod error;
@@ -15,7 +14,6 @@ mod samples;
 use crate::domain::instance::PixelFacts;
 pub use attributes::DisplayAttributes;
 use bytes::Bytes;
-pub use choose::{first_picture, frame_picture};
 use colour::Model;
 use encode::{Format, Raster};
 pub use error::ImagingError;
@@ -65,6 +63,3 @@ pub fn picture(
         .fitted(display.aspect.unwrap_or(1.0), max_edge)?
         .encoded(format)
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,7 +12,6 @@ mod error;
 mod found;
 pub mod links;
 mod matching;
-pub mod packages;
 mod readers;
 mod record;
 mod retrieve;

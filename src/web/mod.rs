@@ -14,7 +14,6 @@ pub mod limits;
 pub mod middleware;
 pub mod ops;
 mod paced;
-pub mod patient;
 pub mod problem;
 pub mod routes;
 pub mod serve;

@@ -4,7 +4,6 @@ mod bounds;
 mod nonsense;
 mod raw;
 mod sequences;
-mod storing;
 
 use super::*;
 use crate::archive::tests::Bench;
@@ -17,7 +16,7 @@ pub(super) struct Service {
     pub scp: Arc<Scp>,
     pub stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
-    pub bench: Bench,
+    _bench: Bench,
 }
 
 impl Service {
@@ -28,7 +27,7 @@ impl Service {
         let bench = Bench::new().await;
         let scp = Scp::new(dicom, limits, bench.archive.clone(), None);
         let task = tokio::spawn(serve(listener, Arc::clone(&scp), stop.clone()));
-        Self { address, scp, stop, task, bench }
+        Self { address, scp, stop, task, _bench: bench }
     }
     pub async fn stop(self) {
         self.stop.cancel();

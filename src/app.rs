@@ -1,1 +1,0 @@
-//! Builds the rooms from `Config` in order, runs doors and workers, stops them in reverse.

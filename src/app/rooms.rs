@@ -1,0 +1,99 @@
+//! The rooms, built once and in order: index, archive, access; closed in reverse.
+
+use super::{SelfCheck, StartError};
+use crate::access::Access;
+use crate::archive::{Archive, ArchiveSettings, DataDirLock};
+use crate::audit::{Actor, Event, Kind};
+use crate::config::Config;
+use crate::domain::clock::Clock;
+use crate::index::{Index, IndexSettings};
+use crate::scp::Scp;
+use crate::store::Disk;
+use crate::web::ops::Readiness;
+use crate::web::{Web, WebParts};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) struct Rooms {
+    pub index: Index,
+    pub archive: Archive,
+    pub access: Access,
+    clock: Clock,
+}
+
+impl Rooms {
+    pub async fn open(config: &Config) -> Result<Self, StartError> {
+        let clock = Clock::system();
+        // Claimed before the index is opened: two daemons must not migrate one file.
+        let lock = DataDirLock::take(&config.data_dir)?;
+        let settings = IndexSettings { search_timeout: config.limits.search_timeout.get(), ..IndexSettings::default() };
+        let index = Index::open(&config.data_dir, settings, clock.clone()).await?;
+        let settings = ArchiveSettings {
+            data_dir: config.data_dir.clone(),
+            storage: config.storage.clone(),
+            limits: config.limits.clone(),
+            disk: Disk::default(),
+            lock: Some(lock),
+        };
+        let (archive, report) = Archive::start(settings, index.clone(), clock.clone()).await?;
+        tracing::info!("{report}");
+        let access = Access::open(
+            &config.data_dir,
+            config.link.clone(),
+            &config.patient.public_url,
+            index.clone(),
+            clock.clone(),
+        )?;
+        Ok(Self { index, archive, access, clock })
+    }
+
+    pub fn scp(&self, config: &Config, self_check: &SelfCheck) -> Arc<Scp> {
+        let calling = self_check.calling_ae_title().clone();
+        Scp::new(config.dicom.clone(), &config.limits, self.archive.clone(), Some(calling))
+    }
+
+    pub fn web(&self, config: &Config, readiness: Readiness, metrics: PrometheusHandle) -> Web {
+        Web::new(WebParts {
+            config: config.web.clone(),
+            limits: config.limits.clone(),
+            clock: self.clock.clone(),
+            metrics,
+            readiness,
+        })
+    }
+
+    /// What `[patient]` serves.
+    pub fn patient_router(&self, _config: &Config) -> axum::Router {
+        axum::Router::new()
+    }
+
+    pub async fn record(&self, kind: Kind) -> Result<(), StartError> {
+        Ok(self.index.append(&Event::new(kind, Actor::System)).await?)
+    }
+
+    pub async fn close(self) -> Result<(), StartError> {
+        self.archive.stop().await;
+        self.index.close().await;
+        Ok(())
+    }
+}
+
+/// Makes the folder (0700) or refuses one that others can write to.
+pub(super) fn prepare_data_dir(path: &Path) -> Result<(), StartError> {
+    let wrong = |sentence: String| StartError::DataDir { path: path.to_path_buf(), sentence };
+    match std::fs::metadata(path) {
+        Ok(folder) if !folder.is_dir() => Err(wrong("is not a folder; name another data_dir".into())),
+        Ok(folder) if folder.permissions().mode() & 0o022 != 0 => {
+            Err(wrong(format!("can be written by others; run: chmod 700 {}", path.display())))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => std::fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(path)
+            .map_err(|error| wrong(format!("cannot be made ({error}); make it, or name another data_dir"))),
+        Err(error) => Err(wrong(format!("cannot be read ({error})"))),
+    }
+}

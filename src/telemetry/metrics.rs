@@ -1,0 +1,37 @@
+//! Every metric, declared in one place. Names and labels hold no patient data; label values come from
+//! closed lists or from the configuration, never from a caller.
+
+use ::metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::sync::OnceLock;
+
+static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Installs the recorder (once a process; tests start several daemons in one) and returns the handle
+/// that `GET /metrics` renders.
+pub fn install() -> PrometheusHandle {
+    HANDLE
+        .get_or_init(|| {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            if ::metrics::set_global_recorder(recorder).is_ok() {
+                describe();
+            }
+            handle
+        })
+        .clone()
+}
+
+fn describe() {
+    describe_gauge!("bluebridge_associations_active", "DICOM associations open now");
+    describe_counter!("bluebridge_associations_total", "DICOM associations by how they ended");
+    describe_counter!("bluebridge_associations_rejected_total", "DICOM associations rejected, by reason");
+    describe_counter!("bluebridge_store_responses_total", "C-STORE responses by status");
+    describe_counter!("bluebridge_instances_received_total", "Instances committed, by outcome");
+    describe_counter!("bluebridge_received_bytes_total", Unit::Bytes, "Bytes of instances committed");
+    describe_histogram!("bluebridge_commit_seconds", Unit::Seconds, "Time from the last byte to the commit");
+    describe_counter!("bluebridge_http_requests_total", "HTTP requests by listener, route and status");
+    describe_counter!("bluebridge_link_events_total", "Patient link events by kind");
+    describe_gauge!("bluebridge_free_bytes", Unit::Bytes, "Free space on the file system of data_dir");
+    describe_counter!("bluebridge_panics_total", "Tasks that ended in a panic");
+}
