@@ -50,14 +50,26 @@ struct Terms<'a> {
 }
 
 impl Index {
+    /// How SQLite answers a query: the lines of EXPLAIN QUERY PLAN, for the test of them.
+    #[cfg(test)]
+    pub(super) async fn plan(&self, query: &Query) -> Result<Vec<String>, IndexError> {
+        let keys = keys(query)?;
+        let mut reader = self.read().await?;
+        let start = start(&mut reader, query, &keys).await?;
+        let mut sql = statement(query, &keys, &start, 100)?;
+        let mut explain = Sql::new("EXPLAIN QUERY PLAN ");
+        explain.push(sql.sql().as_str());
+        let rows = explain.build().fetch_all(&mut *reader).await?;
+        rows.iter().map(|row| Ok(row.try_get(3)?)).collect()
+    }
+
     /// Answers a query (PS3.4 §C.2.2.2). [`IndexError::TooSlow`] after the search timeout.
     pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
         let keys = keys(query)?;
         let mut reader = self.inner.readers.get(Some(self.inner.search_timeout)).await?;
         let start = start(&mut reader, query, &keys).await?;
         let limit = query.limit.unwrap_or(ROWS_MAX).min(ROWS_MAX);
-        let mut sql = statement(query, &keys, &start)?;
-        sql.push(" LIMIT ").push_bind(i64::from(limit) + 1).push(" OFFSET ").push_bind(i64::from(query.offset));
+        let mut sql = statement(query, &keys, &start, limit)?;
         let mut rows = sql.build().fetch_all(&mut *reader).await?;
         drop(reader);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -197,8 +209,8 @@ const SERIES_COLUMNS: &str = ", series.series_instance_uid, series.attributes, s
 const INSTANCE_COLUMNS: &str = ", instance.sop_instance_uid, instance.attributes, instance.sop_class_uid,
     instance.transfer_syntax_uid";
 
-/// The whole statement but its limit.
-fn statement(query: &Query, keys: &[Key<'_>], start: &Start<'_>) -> Result<Sql, IndexError> {
+/// The whole statement; one row more than `limit`, which tells whether there is more.
+fn statement(query: &Query, keys: &[Key<'_>], start: &Start<'_>, limit: u32) -> Result<Sql, IndexError> {
     let mut sql = Sql::new(STUDY_COLUMNS);
     if query.level >= Level::Series {
         sql.push(SERIES_COLUMNS);
@@ -235,6 +247,7 @@ fn statement(query: &Query, keys: &[Key<'_>], start: &Start<'_>) -> Result<Sql, 
     if query.level >= Level::Instance {
         sql.push(", instance.instance_number, instance.sop_instance_uid");
     }
+    sql.push(" LIMIT ").push_bind(i64::from(limit) + 1).push(" OFFSET ").push_bind(i64::from(query.offset));
     Ok(sql)
 }
 

@@ -65,6 +65,16 @@ impl Writer {
         Ok(Turn { heads: writing.heads, writing, writer: self, now_ms: clock.now_ms() })
     }
 
+    /// After a test has written rows behind the writer's back.
+    #[cfg(test)]
+    pub(super) async fn reread_heads(&self) -> Result<(), IndexError> {
+        let mut writing = self.writing.lock().await;
+        let connection = writing.connection.as_mut().ok_or(IndexError::Busy)?;
+        let heads = read_heads(connection).await?;
+        writing.heads = heads;
+        Ok(())
+    }
+
     pub(super) async fn close(&self) -> Result<(), IndexError> {
         let mut writing = self.writing.lock().await;
         self.wake.notify_one();

@@ -1,5 +1,7 @@
 //! The index over real files in temporary folders.
 
+mod million;
+mod plans;
 mod recording;
 mod searching;
 
@@ -23,9 +25,15 @@ pub(super) struct Fixture {
 }
 
 pub(super) async fn fixture() -> Fixture {
+    fixture_in(None).await
+}
+
+/// In a folder that stays, or in a temporary one.
+pub(super) async fn fixture_in(kept: Option<std::path::PathBuf>) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::settable("2026-03-01T10:00:00Z".parse().unwrap());
-    let index = Index::open(folder.path(), IndexSettings::default(), clock.clone()).await.unwrap();
+    let path = kept.as_deref().unwrap_or(folder.path());
+    let index = Index::open(path, IndexSettings::default(), clock.clone()).await.unwrap();
     Fixture { index, clock, folder }
 }
 
