@@ -1,7 +1,7 @@
 //! Attributes to columns: the forms in which values are kept to be matched, and the closed list of
 //! columns that SQL text may come from.
 
-use crate::domain::attributes::{Attributes, TABLE, lookup, tags};
+use crate::domain::attributes::{Attributes, lookup, tags};
 use crate::domain::level::Level;
 use crate::domain::person_name;
 use dicom_core::{Tag, VR};
@@ -159,19 +159,6 @@ fn tag_of(key: &str) -> Option<Tag> {
     Some(Tag(number(0..4)?, number(4..8)?))
 }
 
-/// `\CT\MR\`; `""` for none.
-pub(super) fn join_list<'a>(values: impl IntoIterator<Item = &'a str>) -> String {
-    let mut list = String::new();
-    for value in values {
-        if list.is_empty() {
-            list.push('\\');
-        }
-        list.push_str(value);
-        list.push('\\');
-    }
-    list
-}
-
 /// The values of `\CT\MR\`.
 pub(super) fn split_list(list: &str) -> impl Iterator<Item = &str> {
     list.split('\\').filter(|value| !value.is_empty())
@@ -191,6 +178,7 @@ pub(super) fn add_to_list(list: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::attributes::TABLE;
 
     #[test]
     fn every_column_belongs_to_its_attributes_level() {
@@ -230,6 +218,5 @@ mod tests {
         }
         assert_eq!(list, r"\CT\MR\C\");
         assert_eq!(split_list(&list).collect::<Vec<_>>(), ["CT", "MR", "C"]);
-        assert_eq!(join_list(["CT"]), r"\CT\");
     }
 }

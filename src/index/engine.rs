@@ -21,6 +21,8 @@ const OLDEST_VERSION: i64 = 3_051_003;
 pub(super) const CHECKPOINT_BYTES: u64 = 4 << 20;
 /// The WAL's size at which a checkpoint is finished under the writer's lock: 16 MiB.
 const WAL_PAGES_MAX: i64 = 4096;
+/// What is kept of the WAL's file when it starts over.
+const WAL_BYTES_KEPT: &str = "33554432";
 /// Steps of SQLite's machine between two looks at the clock: well under a millisecond.
 const STEPS_BETWEEN_LOOKS: i32 = 4000;
 
@@ -42,7 +44,10 @@ fn options(file: &Path) -> SqliteConnectOptions {
 
 /// The connection that writes: 2 MiB of page cache.
 pub(super) async fn writer(file: &Path) -> Result<SqliteConnection, IndexError> {
-    let options = options(file).pragma("wal_autocheckpoint", "0").pragma("cache_size", "-2048");
+    let options = options(file)
+        .pragma("wal_autocheckpoint", "0")
+        .pragma("cache_size", "-2048")
+        .pragma("journal_size_limit", WAL_BYTES_KEPT);
     Ok(options.connect().await?)
 }
 
@@ -126,13 +131,15 @@ pub(super) fn push_wildcard(sql: &mut Sql, value: &str, pattern: &str) {
     sql.push(value).push(" GLOB ").push_bind(pattern.replace('[', "[[]"));
 }
 
-/// `term` rows whose value holds every one of `parts` (each of three characters or more), by the trigram
-/// index.
-pub(super) fn push_terms_with(sql: &mut Sql, parts: &[String]) {
+/// The studies of the terms that hold every one of `parts` (each of three characters or more), found
+/// through the trigram index, one after the other as they are asked for.
+pub(super) fn push_from_terms_with(sql: &mut Sql, parts: &[String]) {
     let phrases: Vec<String> = parts.iter().map(|part| format!("\"{}\"", part.replace('"', "\"\""))).collect();
-    sql.push("term.id IN (SELECT rowid FROM term_text WHERE term_text MATCH ")
-        .push_bind(phrases.join(" AND "))
-        .push(")");
+    sql.push(
+        " FROM term_text CROSS JOIN term ON term.id = term_text.rowid
+          CROSS JOIN term_study ON term_study.term_id = term.id WHERE term_text MATCH ",
+    );
+    sql.push_bind(phrases.join(" AND "));
 }
 
 /// The fewest characters that the trigram index finds.

@@ -131,10 +131,8 @@ async fn start<'a>(reader: &mut Reader, query: &'a Query, keys: &[Key<'a>]) -> R
     }
     let mut sql = Sql::new("SELECT 0");
     for terms in &terms {
-        sql.push(
-            ", (SELECT count(*) FROM (SELECT 1 FROM term CROSS JOIN term_study ON term_study.term_id = term.id WHERE ",
-        );
-        push_terms(&mut sql, terms);
+        sql.push(", (SELECT count(*) FROM (SELECT 1");
+        push_from_terms(&mut sql, terms);
         sql.push(" LIMIT ").push_bind(FEW + 1).push("))");
     }
     let counts = sql.build().fetch_one(&mut **reader).await?;
@@ -162,40 +160,40 @@ fn as_terms<'a>((attribute, rule): &Key<'a>, fuzzy: bool) -> Option<Terms<'a>> {
     matches!(rule, Match::Single(_) | Match::Wildcard(_)).then_some(Terms { kind, vr: attribute.vr, rule, fuzzy })
 }
 
-/// The condition on `term` rows.
-fn push_terms(sql: &mut Sql, terms: &Terms<'_>) {
-    sql.push("term.kind = ").push_bind(terms.kind);
+/// `FROM ... WHERE ...` of the studies whose terms match. With a run of three characters to go by, it
+/// begins at the text index and reads only what has them; else at a prefix, or at all terms of the kind.
+fn push_from_terms(sql: &mut Sql, terms: &Terms<'_>) {
     let (Match::Single(text) | Match::Wildcard(text)) = terms.rule else { return };
+    let single = matches!(terms.rule, Match::Single(_)) && !terms.fuzzy;
+    let pattern = columns::matched_form(terms.vr, text);
+    let parts: Vec<String> = match terms.fuzzy {
+        true => matching::words(text),
+        false => pattern.split(['*', '?']).map(str::to_owned).collect(),
+    };
+    let prefix = if terms.fuzzy { "" } else { parts.first().map_or("", String::as_str) };
+    let long: Vec<String> = parts.iter().filter(|part| is_long(part)).cloned().collect();
+    if prefix.is_empty() && !long.is_empty() {
+        engine::push_from_terms_with(sql, &long);
+    } else {
+        sql.push(" FROM term CROSS JOIN term_study ON term_study.term_id = term.id WHERE 1");
+    }
+    sql.push(" AND term.kind = ").push_bind(terms.kind);
     if terms.fuzzy {
-        let words = matching::words(text);
-        let long: Vec<String> = words.iter().filter(|word| is_long(word)).cloned().collect();
-        if !long.is_empty() {
-            sql.push(" AND ");
-            engine::push_terms_with(sql, &long);
-        }
-        for word in words.iter().filter(|word| !is_long(word)) {
+        for word in parts.iter().filter(|word| !is_long(word)) {
             sql.push(" AND instr(term.value, ").push_bind(word.clone()).push(") > 0");
         }
-        return;
-    }
-    let pattern = columns::matched_form(terms.vr, text);
-    if matches!(terms.rule, Match::Single(_)) {
+    } else if single {
         sql.push(" AND term.value = ").push_bind(pattern);
-        return;
-    }
-    let prefix: &str = pattern.split(['*', '?']).next().unwrap_or_default();
-    let long: Vec<String> = pattern.split(['*', '?']).filter(|part| is_long(part)).map(str::to_owned).collect();
-    if !prefix.is_empty() {
-        // From the prefix up to the last text that begins with it.
-        sql.push(" AND term.value >= ").push_bind(prefix.to_owned());
-        sql.push(" AND term.value < ").push_bind(format!("{prefix}{}", char::MAX));
-    } else if !long.is_empty() {
-        sql.push(" AND ");
-        engine::push_terms_with(sql, &long);
-    }
-    if pattern.strip_suffix('*') != Some(prefix) {
-        sql.push(" AND ");
-        engine::push_wildcard(sql, "term.value", &pattern);
+    } else {
+        if !prefix.is_empty() {
+            // From the prefix up to the last text that begins with it.
+            sql.push(" AND term.value >= ").push_bind(prefix.to_owned());
+            sql.push(" AND term.value < ").push_bind(format!("{prefix}{}", char::MAX));
+        }
+        if pattern.strip_suffix('*') != Some(prefix) {
+            sql.push(" AND ");
+            engine::push_wildcard(sql, "term.value", &pattern);
+        }
     }
 }
 
@@ -228,8 +226,8 @@ fn statement(query: &Query, keys: &[Key<'_>], start: &Start<'_>, limit: u32) -> 
         push_series(&mut sql, query.level, series.as_str());
     }
     if let Start::Terms(terms) = start {
-        sql.push(" AND study.id IN (SELECT term_study.study_id FROM term CROSS JOIN term_study ON term_study.term_id = term.id WHERE ");
-        push_terms(&mut sql, terms);
+        sql.push(" AND study.id IN (SELECT term_study.study_id");
+        push_from_terms(&mut sql, terms);
         sql.push(")");
     }
     for (attribute, rule) in keys {
