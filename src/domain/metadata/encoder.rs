@@ -28,6 +28,8 @@ pub(crate) struct Encoder {
     length: u64,
     stored: usize,
     metadata: Metadata,
+    /// Nothing is pending in the compressor.
+    flushed: bool,
 }
 
 impl Encoder {
@@ -40,6 +42,7 @@ impl Encoder {
             length: 0,
             stored: 0,
             metadata: Metadata::default(),
+            flushed: false,
         }
     }
 
@@ -86,6 +89,7 @@ impl Encoder {
         });
         self.crc.update(&self.text);
         self.length += self.text.len() as u64;
+        self.flushed = matches!(flush, FlushCompress::Full);
         let mut input = self.text.as_slice();
         loop {
             self.deflated.reserve(input.len() / 4 + 256);
@@ -109,7 +113,9 @@ impl Encoder {
 
 impl Drop for Encoder {
     fn drop(&mut self) {
-        if let Some(compress) = self.compress.take() {
+        // zlib-rs 0.6 leaves an open block open when it is reset in the middle of a stream at level 1, and
+        // what is compressed next is damaged; a test below holds this.
+        if let Some(compress) = self.compress.take().filter(|_| self.flushed) {
             // A thread that is ending has no place left for it.
             let _ = SPARE.try_with(|spare| spare.set(Some(compress)));
         }

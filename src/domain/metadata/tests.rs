@@ -104,6 +104,19 @@ fn pieces_that_do_not_hold_what_they_say_are_not_given() {
 }
 
 #[test]
+fn an_instance_given_up_leaves_nothing_behind_for_the_next() {
+    let text = r#"{"a":"b"}"#;
+    let expected = metadata(text);
+    for length in [1, 100, 20_000, 100_000] {
+        let mut encoder = Encoder::new();
+        encoder.text().extend(std::iter::repeat_n(b'x', length));
+        encoder.settle().unwrap();
+        drop(encoder);
+        assert_eq!(metadata(text), expected, "{length}");
+    }
+}
+
+#[test]
 fn bulk_values_are_limited() {
     let mut encoder = Encoder::new();
     let value = BulkValue { path: String::new(), vr: VR::OB, value: 0..1 };
