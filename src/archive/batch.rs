@@ -44,6 +44,10 @@ enum Kept {
     Quarantine(PartFile, super::quarantine::Prepared),
 }
 
+/// What to answer once the batch is durable and what to take back if it is not; `None` when it is durable
+/// already, by an earlier batch.
+type Placed = Option<(Result<Received, ReceiveError>, Kept)>;
+
 /// How an instance stands to what is stored, or to what came earlier in this batch.
 enum Standing {
     New,
@@ -98,7 +102,6 @@ impl<'a> Batch<'a> {
         };
         match outcome {
             Ok(Some((outcome, kept))) => self.waiting.push(Waiting { answer, outcome, kept }),
-            // Durable already, by an earlier batch.
             Ok(None) => drop(answer.send(Ok(Received::Duplicate))),
             Err(error) => drop(answer.send(Err(error))),
         }
@@ -109,7 +112,7 @@ impl<'a> Batch<'a> {
         mut part: PartFile,
         mut new: NewInstance,
         answer: ConflictAnswer,
-    ) -> Result<Option<(Result<Received, ReceiveError>, Kept)>, ReceiveError> {
+    ) -> Result<Placed, ReceiveError> {
         let (severity, served) = match self.standing(&new) {
             Standing::New => {
                 let placed = self.shared.store.place_object(&mut part, &new.file.sha256);

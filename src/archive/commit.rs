@@ -45,7 +45,7 @@ pub(super) enum Content {
 
 /// The way to the committer's thread.
 pub(super) struct Committer {
-    sender: Mutex<Option<mpsc::Sender<Box<Arrival>>>>,
+    sender: Mutex<Option<mpsc::Sender<Arrival>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     shared: Arc<Shared>,
 }
@@ -65,7 +65,7 @@ impl Committer {
     pub(super) fn hand_over(&self, arrival: Arrival) -> Result<(), ReceiveError> {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         let sender = sender.as_ref().ok_or(ReceiveError::Degraded)?;
-        sender.send(Box::new(arrival)).map_err(|_| ReceiveError::Degraded)
+        sender.send(arrival).map_err(|_| ReceiveError::Degraded)
     }
     /// Takes nothing more, commits what was handed over, and ends the threads.
     pub(super) fn stop(&self) {
@@ -85,7 +85,7 @@ impl Drop for Committer {
     }
 }
 
-fn run(receiver: &mpsc::Receiver<Box<Arrival>>, shared: &Arc<Shared>, runtime: &Handle) {
+fn run(receiver: &mpsc::Receiver<Arrival>, shared: &Arc<Shared>, runtime: &Handle) {
     while let Ok(first) = receiver.recv() {
         let mut bytes = first.digests.size_bytes;
         let mut arrivals = vec![first];
@@ -104,7 +104,7 @@ fn run(receiver: &mpsc::Receiver<Box<Arrival>>, shared: &Arc<Shared>, runtime: &
     }
 }
 
-fn commit(shared: &Arc<Shared>, runtime: &Handle, arrivals: Vec<Box<Arrival>>) {
+fn commit(shared: &Arc<Shared>, runtime: &Handle, arrivals: Vec<Arrival>) {
     if let Err(error) = shared.check_intake() {
         for arrival in arrivals {
             let _ = arrival.answer.send(Err(error.clone()));
@@ -124,7 +124,7 @@ fn commit(shared: &Arc<Shared>, runtime: &Handle, arrivals: Vec<Box<Arrival>>) {
     };
     let mut batch = Batch::new(shared, runtime, existing);
     for arrival in arrivals {
-        batch.place(*arrival);
+        batch.place(arrival);
     }
     if let Some(named) = batch.sync_directories() {
         named.record();

@@ -1,6 +1,7 @@
 //! The archive over a real index and a real disk, with faults where a test asks for them.
 
 mod durability;
+mod rate;
 mod receive;
 mod restart;
 mod retrieve;
@@ -77,7 +78,7 @@ impl Bench {
         let start = u64::from(detail.row.file.dataset_offset);
         Some(file.read_exact_at(start..file.size_bytes(), 1 << 30).await.unwrap().to_vec())
     }
-    fn files(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn files(&self, folder: &str) -> Vec<String> {
         let mut found = Vec::new();
         let mut folders = vec![self.path().join(folder)];
         while let Some(folder) = folders.pop() {
@@ -162,6 +163,14 @@ impl Data {
         out.extend_from_slice(&u32::from(self.pixel_bytes).to_le_bytes());
         out.resize(out.len() + usize::from(self.pixel_bytes), self.fill);
         out.truncate(out.len() - self.cut);
+        out
+    }
+    /// The same with so many bytes of Pixel Data, whatever the other attributes say.
+    fn with_pixels(&self, pixel_bytes: u32) -> Vec<u8> {
+        let mut out = Self { pixel_bytes: 0, ..self.clone() }.bytes();
+        out.truncate(out.len() - 4);
+        out.extend_from_slice(&pixel_bytes.to_le_bytes());
+        out.resize(out.len() + pixel_bytes as usize, self.fill);
         out
     }
     pub(crate) fn offer(&self) -> Offer {

@@ -46,3 +46,18 @@ async fn one_frame_is_one_read() {
     assert!(matches!(bench.archive.frame(&detail, 0, 4095).await, Err(RetrieveError::TooLarge)));
     assert!(matches!(bench.archive.frame(&detail, 1, 4096).await, Err(RetrieveError::NoSuchFrame)));
 }
+
+#[tokio::test]
+async fn a_frame_of_a_deflated_instance_is_inflated() {
+    use std::io::Write;
+    let bench = Bench::new().await;
+    let syntax = transfer_syntax::lookup(transfer_syntax::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN).unwrap();
+    let data = Data { syntax, ..Data::ct(1) };
+    let mut deflated = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    deflated.write_all(&data.bytes()).unwrap();
+    let mut intake = bench.archive.begin(data.offer()).unwrap();
+    intake.write(&deflated.finish().unwrap()).unwrap();
+    assert_eq!(intake.finish().await.unwrap(), Received::New);
+    let detail = bench.archive.instance(&data.selector()).await.unwrap().unwrap();
+    assert_eq!(bench.archive.frame(&detail, 0, 4096).await.unwrap().as_ref(), [7; 4096]);
+}
