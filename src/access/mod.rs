@@ -5,6 +5,7 @@
 //! second even in the middle of a download. Refuses to know HTTP, SQL and the wording of a page.
 
 pub mod attempts;
+pub mod bearer;
 pub mod birth_date;
 pub mod code;
 pub mod download;
@@ -13,6 +14,7 @@ mod grant;
 mod keys;
 pub mod live;
 pub mod package;
+pub mod reads;
 mod scope;
 pub mod session;
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod states;
 mod studies;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
 mod trail;
 mod writer;
 
