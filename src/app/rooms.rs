@@ -2,6 +2,8 @@
 
 use super::{SelfCheck, StartError};
 use crate::access::Access;
+use crate::access::bearer::Tokens;
+use crate::access::reads::Reads;
 use crate::archive::{Archive, ArchiveSettings, DataDirLock};
 use crate::audit::{Actor, Event, Kind};
 use crate::config::Config;
@@ -56,6 +58,11 @@ impl Rooms {
 
     pub fn web(&self, config: &Config, readiness: Readiness, metrics: PrometheusHandle) -> Web {
         Web::new(WebParts {
+            archive: self.archive.clone(),
+            access: self.access.clone(),
+            tokens: Tokens::new(self.index.clone(), self.clock.clone()),
+            reads: Reads::new(self.index.clone()),
+            ae_title: config.dicom.ae_title.clone(),
             config: config.web.clone(),
             limits: config.limits.clone(),
             clock: self.clock.clone(),

@@ -14,7 +14,7 @@ pub enum Command {
         /// What it allows, of: read, write, share, delete.
         #[arg(long, value_delimiter = ',', default_value = "read")]
         scope: Vec<String>,
-        /// How long, such as 365d; without it, until revoked.
+        /// How long, such as 90d; 365d without it.
         #[arg(long)]
         expires: Option<Span>,
         #[arg(long)]

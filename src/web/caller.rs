@@ -1,12 +1,15 @@
 //! Who is asking, and for what they are allowed to ask (design §4). A caller is the control socket's
 //! owner, the bearer of a token, someone at this very machine when the configuration says so, or nobody.
 
+use super::Web;
 use super::problem::Problem;
 use super::serve::{Peer, trusts};
+use crate::audit::{Actor, RecordId};
 use crate::config::{self, Anonymous};
+use crate::domain::uid::StudyInstanceUid;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{Extensions, HeaderMap, Uri, header};
 use std::net::IpAddr;
 
 /// What a caller may do.
@@ -103,13 +106,20 @@ impl Caller {
             )),
         }
     }
-    /// As the audit trail writes it.
-    pub fn name(&self) -> String {
+    /// As the audit trail names it.
+    pub fn actor(&self) -> Actor {
         match &self.kind {
-            Kind::Nobody => "nobody".into(),
-            Kind::Loopback => "loopback".into(),
-            Kind::Control => "control".into(),
-            Kind::Token { id } => format!("token:{id}"),
+            Kind::Nobody => Actor::Unknown,
+            Kind::Loopback => Actor::Caller(None),
+            Kind::Control => Actor::Operator,
+            Kind::Token { id } => Actor::Caller(id.parse::<ulid::Ulid>().ok().map(RecordId::from)),
+        }
+    }
+    /// The token's id, for a caller with one.
+    pub fn token_id(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Token { id } => Some(id),
+            Kind::Nobody | Kind::Loopback | Kind::Control => None,
         }
     }
 }
@@ -143,6 +153,18 @@ allowed!(
     /// at before.
     Reader Read
 );
+
+impl Reader {
+    /// Writes to the audit trail that this caller is about to be sent something of `study`.
+    pub async fn notes(&self, web: &Web, request: &Extensions, study: &StudyInstanceUid) {
+        let address = match request.get::<Peer>() {
+            Some(Peer::Tcp { remote, .. }) => Some(remote.ip()),
+            Some(Peer::Control { .. }) | None => None,
+        };
+        web.reads.note(self.0.token_id(), self.0.actor(), address, study).await;
+    }
+}
+
 allowed!(
     /// A caller who may store.
     Writer Write

@@ -11,7 +11,7 @@ use tower::ServiceExt;
 
 /// The same API as on `[web]`, and the tokens of DICOMweb callers.
 pub fn router() -> Router<Web> {
-    Router::new().merge(ops::router()).nest("/api/v1", api::router())
+    Router::new().merge(ops::router()).nest("/api/v1", api::router().merge(api::tokens::router()))
 }
 
 /// Answers one request as the socket would, in this process and for its own user.

@@ -1,7 +1,7 @@
 //! The gate: what every request passes, in one layer. Request id, host, caller, CORS, the time a handler
 //! may take, panics, security headers, and one log line that names the route and never the URL.
 
-use super::caller::{self, Caller};
+use super::caller::{self, Caller, Kind, Scopes};
 use super::problem::{Problem, no_such_method, no_such_resource};
 use super::serve::Peer;
 use super::{Web, cors};
@@ -93,7 +93,9 @@ where
             handle(web, inner, Request::from_parts(parts, body)).await
         }
     };
-    if let Some(problem) = response.extensions().get::<Problem>().cloned() {
+    let mut cause = None;
+    if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
+        cause = problem.cause.take();
         let allow = response.headers_mut().remove(header::ALLOW);
         response = problem.render(Some(&id.to_string()));
         if let Some(allow) = allow {
@@ -109,7 +111,7 @@ where
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
-    log(listener, &method, route.as_ref(), response.status(), started, id);
+    log(listener, &method, route.as_ref(), response.status(), started, id, cause.as_deref());
     response
 }
 
@@ -152,8 +154,10 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
         let ours = rustix::process::geteuid().as_raw();
         return Ok(if uid == ours || uid == 0 { Caller::CONTROL } else { Caller::NOBODY });
     }
-    if caller::bearer(headers)?.is_some() {
-        return Err(Problem::invalid_token());
+    if let Some(token) = caller::bearer(headers)? {
+        let bearer = web.tokens.check(token).await?.ok_or_else(Problem::invalid_token)?;
+        let scopes = Scopes::parse(&bearer.scopes).unwrap_or(Scopes::NONE);
+        return Ok(Caller { kind: Kind::Token { id: bearer.token_id }, scopes });
     }
     if caller::anonymous_allowed(&web.config, peer, &request.uri, headers) {
         return Ok(Caller::LOOPBACK);
@@ -201,6 +205,7 @@ fn log(
     status: StatusCode,
     started: Instant,
     id: RequestId,
+    cause: Option<&str>,
 ) {
     let route = route.map_or("none", MatchedPath::as_str);
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -210,7 +215,7 @@ fn log(
     .increment(1);
     if status.is_server_error() {
         tracing::error!(request.id = %id, http.listener = listener, http.method = %method, http.route = route,
-            http.status = code, duration_ms, "request failed");
+            http.status = code, duration_ms, cause, "request failed");
     } else {
         tracing::debug!(request.id = %id, http.listener = listener, http.method = %method, http.route = route,
             http.status = code, duration_ms, "request answered");

@@ -17,10 +17,17 @@ mod paced;
 pub mod problem;
 pub mod routes;
 pub mod serve;
+#[cfg(test)]
+pub mod testing;
 
 pub use serve::{Peer, ServeLimits, serve, serve_control};
 
+use crate::access::Access;
+use crate::access::bearer::Tokens;
+use crate::access::reads::Reads;
+use crate::archive::Archive;
 use crate::config;
+use crate::domain::ae_title::AeTitle;
 use crate::domain::clock::Clock;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -33,6 +40,12 @@ pub struct Web(Arc<WebParts>);
 
 /// Handed over by `app`, by value.
 pub struct WebParts {
+    pub archive: Archive,
+    pub tokens: Tokens,
+    pub access: Access,
+    pub reads: Reads,
+    /// Ours, as answers name it (Retrieve AE Title).
+    pub ae_title: AeTitle,
     pub config: config::Web,
     pub limits: config::Limits,
     pub clock: Clock,

@@ -3,6 +3,7 @@
 use super::Web;
 use super::caller::{Caller, Kind, Scope};
 use super::problem::Problem;
+use crate::domain::uid::StudyInstanceUid;
 use axum::Router;
 use axum::extract::State;
 use axum::http::header;
@@ -38,6 +39,12 @@ async fn readyz(State(web): State<Web>) -> Result<&'static str, Problem> {
     if !web.readiness.is_set() {
         return Err(Problem::unavailable("The service is starting or stopping."));
     }
+    if !web.archive.is_ready() {
+        return Err(Problem::unavailable("Intake is stopped after a disk error; the log says which."));
+    }
+    // Any answer will do; no study has this UID.
+    let probe = StudyInstanceUid::parse("0.0").map_err(|_| Problem::internal())?;
+    web.archive.study(&probe).await?;
     Ok("ready\n")
 }
 

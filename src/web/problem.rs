@@ -2,6 +2,8 @@
 //! sentence for the caller; causes stay in the log. Nothing here holds a path, SQL or a value that
 //! came from a data set.
 
+use crate::access::AccessError;
+use crate::archive::{RetrieveError, SearchError};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,11 +19,13 @@ pub struct Problem {
     challenge: Option<&'static str>,
     /// `Retry-After` in seconds, on 429 and 503.
     retry_after_s: Option<u32>,
+    /// For the log, under the request's id: the error with its causes. Never sent.
+    pub(super) cause: Option<String>,
 }
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, detail: detail.into(), challenge: None, retry_after_s: None }
+        Self { status, detail: detail.into(), challenge: None, retry_after_s: None, cause: None }
     }
     /// 400: the request cannot be understood.
     pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -65,6 +69,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The server failed; its log has the cause under this id.")
     }
 
+    fn because(mut self, error: &dyn std::error::Error) -> Self {
+        self.cause = Some(with_causes(error));
+        self
+    }
+
     /// The answer, with the request's id when the gate knows it.
     pub fn render(&self, request_id: Option<&str>) -> Response {
         let mut document = serde_json::json!({
@@ -97,6 +106,84 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
+}
+
+const NO_INDEX: &str = "The index could not answer; ask again.";
+
+/// The one table of what a failed retrieval is to a caller. Causes are for the log.
+impl From<RetrieveError> for Problem {
+    fn from(error: RetrieveError) -> Self {
+        match error {
+            RetrieveError::Damaged | RetrieveError::Store(_) | RetrieveError::Undecodable => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The stored instance cannot be read; the server's log has the cause under this id.",
+            )
+            .because(&error),
+            RetrieveError::Index(_) => Self::unavailable(NO_INDEX).because(&error),
+            RetrieveError::NoSuchFrame => Self::not_found("This instance has no such frame."),
+            RetrieveError::NotFramed => Self::not_found("The frames of this instance cannot be told apart."),
+            RetrieveError::TooLarge => Self::unavailable("The value is larger than this server reads at once."),
+        }
+    }
+}
+
+/// The one table of what a failed search is to a caller.
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        use SearchError as E;
+        match error {
+            E::NotSearchable(_) => {
+                Self::bad_request("The query asks for an attribute that is not searchable at this level.")
+            }
+            E::TooSlow => Self::unavailable("The search takes too long; give it more keys, or longer ones."),
+            E::Full
+            | E::Busy
+            | E::Corrupt(_)
+            | E::Io(_)
+            | E::TooOld(_)
+            | E::Migration(_)
+            | E::Row
+            | E::Taken
+            | E::Other(_) => Self::unavailable(NO_INDEX).because(&error),
+        }
+    }
+}
+
+/// The one table of what a failure around links and tokens is to a caller.
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        use AccessError as E;
+        match error {
+            E::NoSuchStudy => Self::not_found("There is no such study."),
+            E::NoSuchPatient => Self::not_found("No study of this patient is stored."),
+            E::NoSuchLink => Self::not_found("There is no such link."),
+            E::PatientConflict | E::PatientAmbiguous | E::NoBirthDate | E::Revoked => {
+                Self::new(StatusCode::CONFLICT, sentence(&error))
+            }
+            E::TooLong(_) | E::TooShort => Self::bad_request(sentence(&error)),
+            E::Index(_) => Self::unavailable(NO_INDEX).because(&error),
+            E::Key { .. } | E::KeyFile { .. } | E::NoKey | E::Random | E::Hash => Self::internal().because(&error),
+        }
+    }
+}
+
+/// The text of an error that says nothing but what the caller did, as a sentence.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
+
+/// An error with its causes. None of our errors' texts holds a value from a data set.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }
 
 /// The answer where the router knows no such path.

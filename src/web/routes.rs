@@ -1,2 +1,140 @@
-//! Every route of every listener, with the status each kind of caller is answered. The tests of this
-//! file walk the table; a route that is not in it fails them.
+//! Every route of `[web]` and of the control socket, with the exact status that each kind of caller is
+//! answered by an archive without instances. The test below walks the table, and looks for routes in
+//! the sources that are not in it.
+
+/// Where a route is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    Web,
+    Control,
+}
+
+/// One method of one route.
+#[derive(Debug)]
+pub struct Route {
+    pub listener: Listener,
+    pub method: &'static str,
+    pub path: &'static str,
+    /// A body to send.
+    pub body: &'static str,
+    /// The status for nobody, for loopback (on the control socket: for its owner), for a token without
+    /// the scope, for one with it.
+    pub status: [u16; 4],
+}
+
+const fn web(method: &'static str, path: &'static str, status: [u16; 4]) -> Route {
+    Route { listener: Listener::Web, method, path, body: "", status }
+}
+
+/// On the control socket there are two callers: somebody else's process, and ours.
+const fn control(method: &'static str, path: &'static str, body: &'static str, status: [u16; 2]) -> Route {
+    let [nobody, owner] = status;
+    Route { listener: Listener::Control, method, path, body, status: [nobody, owner, nobody, nobody] }
+}
+
+const OPEN: [u16; 4] = [200, 200, 200, 200];
+/// A search that finds nothing.
+const SEARCH: [u16; 4] = [401, 204, 403, 204];
+/// A resource that is not there.
+const RETRIEVE: [u16; 4] = [401, 404, 403, 404];
+
+pub const ROUTES: &[Route] = &[
+    web("GET", "/healthz", OPEN),
+    web("GET", "/readyz", OPEN),
+    web("GET", "/metrics", [401, 200, 403, 200]),
+    web("GET", "/api/v1/openapi.json", OPEN),
+    web("GET", "/api/v1/status", [401, 200, 403, 200]),
+    web("GET", "/dicom-web/studies", SEARCH),
+    web("GET", "/dicom-web/series", SEARCH),
+    web("GET", "/dicom-web/instances", SEARCH),
+    web("GET", "/dicom-web/studies/{study}", RETRIEVE),
+    web("GET", "/dicom-web/studies/{study}/metadata", RETRIEVE),
+    web("GET", "/dicom-web/studies/{study}/series", SEARCH),
+    web("GET", "/dicom-web/studies/{study}/instances", SEARCH),
+    web("GET", "/dicom-web/studies/{study}/series/{series}", RETRIEVE),
+    web("GET", "/dicom-web/studies/{study}/series/{series}/metadata", RETRIEVE),
+    web("GET", "/dicom-web/studies/{study}/series/{series}/instances", SEARCH),
+    web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}", RETRIEVE),
+    web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata", RETRIEVE),
+    web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", RETRIEVE),
+    web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}", RETRIEVE),
+    control("GET", "/healthz", "", [200, 200]),
+    control("GET", "/readyz", "", [200, 200]),
+    control("GET", "/metrics", "", [401, 200]),
+    control("GET", "/api/v1/openapi.json", "", [200, 200]),
+    control("GET", "/api/v1/status", "", [401, 200]),
+    control("GET", "/api/v1/tokens", "", [403, 200]),
+    control("POST", "/api/v1/tokens", r#"{"name":"portal"}"#, [403, 201]),
+    control("DELETE", "/api/v1/tokens/{token}", "", [403, 404]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::api;
+    use crate::web::testing::{Client, Who};
+    use std::path::Path;
+
+    #[tokio::test]
+    async fn every_route_answers_each_caller_as_the_table_says() {
+        let client = Client::start().await;
+        for route in ROUTES {
+            let path = route
+                .path
+                .replace("{study}", "1.2")
+                .replace("{series}", "1.3")
+                .replace("{instance}", "1.4")
+                .replace("{frames}", "1")
+                .replace("{*path}", "7FE00010")
+                .replace("{token}", "01ARZ3NDEKTSV4RRFFQ69G5FAV");
+            let callers = match route.listener {
+                Listener::Web => vec![Who::Nobody, Who::Loopback, Who::token("share"), Who::token("read")],
+                Listener::Control => vec![Who::Stranger, Who::Owner],
+            };
+            for (who, expected) in callers.iter().zip(route.status) {
+                let status = client.status(who, route.method, &path, route.body).await;
+                assert_eq!(status, expected, "{} {} as {who:?}", route.method, route.path);
+            }
+            if route.method == "GET" && route.listener == Listener::Web {
+                let [_, loopback, ..] = route.status;
+                assert_eq!(client.status(&Who::Loopback, "HEAD", &path, "").await, loopback, "HEAD {}", route.path);
+                assert_eq!(client.status(&Who::Nobody, "OPTIONS", &path, "").await, 204, "OPTIONS {}", route.path);
+                assert_eq!(client.status(&Who::Loopback, "PATCH", &path, "").await, 405, "PATCH {}", route.path);
+            }
+        }
+        assert_eq!(client.status(&Who::Loopback, "GET", "/nothing/here", "").await, 404);
+        assert_eq!(client.status(&Who::Loopback, "GET", "/api/v1/tokens", "").await, 404);
+    }
+
+    /// The templates that stand in `.route("...")` somewhere below `src/web`, patient pages aside.
+    fn registered(dir: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && name != "patient" {
+                registered(&path, found);
+            } else if name.ends_with(".rs") && !name.starts_with("patient") && name != "routes.rs" {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let routes = text.split(".route(\"").skip(1).filter_map(|rest| rest.split('"').next());
+                found.extend(routes.map(str::to_owned));
+            }
+        }
+    }
+
+    #[test]
+    fn every_registered_route_is_in_the_table_and_in_the_api_document() {
+        let mut found = Vec::new();
+        registered(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web"), &mut found);
+        assert!(found.len() > 15);
+        for template in &found {
+            let listed = ROUTES.iter().any(|route| route.path.ends_with(template.as_str()));
+            assert!(listed, "{template} is not in the route table");
+        }
+        let document: serde_json::Value = serde_json::from_str(api::DOCUMENT).unwrap();
+        for route in ROUTES {
+            let path = route.path.replace("{*", "{");
+            let operation = &document["paths"][&path][route.method.to_ascii_lowercase()];
+            assert!(operation.is_object(), "{} {path} is not described", route.method);
+        }
+    }
+}

@@ -265,3 +265,6 @@ fn answer(
     request.extensions_mut().insert(peer);
     tower::Service::call(&mut router, request)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,17 @@
-//! `/api/v1`: JSON for programs and for the command line.
+//! `/api/v1`: JSON for programs and for the command line. Described at `/api/v1/openapi.json`.
+
+pub mod body;
+mod openapi;
+#[cfg(test)]
+pub(in crate::web) use openapi::DOCUMENT;
+mod status;
+pub mod tokens;
 
 use super::Web;
 use axum::Router;
+use axum::routing::get;
 
+/// What is taken on `[web]` and on the control socket.
 pub fn router() -> Router<Web> {
-    Router::new()
+    Router::new().route("/openapi.json", get(openapi::document)).route("/status", get(status::status))
 }

@@ -1,9 +1,92 @@
-//! DICOMweb (PS3.18): search (QIDO-RS) and retrieve (WADO-RS).
+//! DICOMweb (PS3.18): search (QIDO-RS, §10.6) and retrieve (WADO-RS, §10.4).
+//!
+//! Files are opened for pixels only: searches and metadata come from the index, and what a body is made
+//! of is known before its first file is touched.
+
+mod accept;
+mod bulk;
+mod frames;
+mod json;
+mod media;
+mod metadata;
+mod multipart;
+mod params;
+mod qido;
+mod range;
+mod representation;
+mod segments;
+#[cfg(test)]
+mod tests;
+mod transform;
+mod wado;
 
 use super::Web;
+use super::base_url::BaseUrl;
+use super::problem::Problem;
+use crate::domain::instance::Selector;
+use crate::domain::uid::{InvalidUid, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid};
 use axum::Router;
+use axum::routing::get;
 
 /// All resources, relative to `/dicom-web`.
 pub fn router() -> Router<Web> {
     Router::new()
+        .route("/studies", get(qido::studies))
+        .route("/series", get(qido::all_series))
+        .route("/instances", get(qido::all_instances))
+        .route("/studies/{study}", get(wado::study))
+        .route("/studies/{study}/metadata", get(metadata::study))
+        .route("/studies/{study}/series", get(qido::series_of_study))
+        .route("/studies/{study}/instances", get(qido::instances_of_study))
+        .route("/studies/{study}/series/{series}", get(wado::series))
+        .route("/studies/{study}/series/{series}/metadata", get(metadata::series))
+        .route("/studies/{study}/series/{series}/instances", get(qido::instances_of_series))
+        .route("/studies/{study}/series/{series}/instances/{instance}", get(wado::instance))
+        .route("/studies/{study}/series/{series}/instances/{instance}/metadata", get(metadata::instance))
+        .route("/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", get(frames::frames))
+        .route("/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}", get(bulk::bulkdata))
+}
+
+/// Parses the UIDs of a path; what is no UID cannot name anything.
+fn select(study: &str, series: Option<&str>, instance: Option<&str>) -> Result<Selector, Problem> {
+    let wrong = |_: InvalidUid| {
+        Problem::bad_request("A UID in the path is not one: 1 to 64 of the characters 0-9 and '.' (PS3.5 §9.1).")
+    };
+    Ok(Selector {
+        study: StudyInstanceUid::parse(study).map_err(wrong)?,
+        series: series.map(SeriesInstanceUid::parse).transpose().map_err(wrong)?,
+        instance: instance.map(SopInstanceUid::parse).transpose().map_err(wrong)?,
+    })
+}
+
+/// 404 in the words of the level that was asked for.
+fn nothing_there(selector: &Selector) -> Problem {
+    Problem::not_found(match (&selector.series, &selector.instance) {
+        (_, Some(_)) => "There is no such instance in this series of this study.",
+        (Some(_), None) => "There is no such series in this study.",
+        (None, None) => "There is no such study.",
+    })
+}
+
+/// The URL of one instance.
+fn instance_url(root: &str, study: &StudyInstanceUid, series: &SeriesInstanceUid, instance: &SopInstanceUid) -> String {
+    let mut url = String::with_capacity(root.len() + 230);
+    for piece in [root, "/studies/", study.as_str(), "/series/", series.as_str(), "/instances/", instance.as_str()] {
+        url.push_str(piece);
+    }
+    url
+}
+
+/// What of the base URL stands in a body, for an ETag: the same instance under another name is another
+/// body.
+fn base_tag(base: &BaseUrl) -> u32 {
+    crc32fast::hash(base.as_str().as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -1,0 +1,141 @@
+//! Bulk data (PS3.18 §10.4.1.1.5): the value that a BulkDataURI of the metadata names, in little endian,
+//! with ranges, alone or as a part.
+
+use super::accept::Accept;
+use super::media::{self, OCTETS, Packaging};
+use super::multipart::Multipart;
+use super::representation::Representation;
+use super::segments::{Handle, Segment, Segments};
+use super::transform::Swap;
+use super::{base_tag, hex, instance_url, nothing_there, select};
+use crate::archive::{InstanceDetail, InstanceFile};
+use crate::domain::instance::{BulkValue, FrameTable, PixelFacts};
+use crate::domain::transfer_syntax::{Encoding, Frames, TransferSyntax};
+use crate::web::Web;
+use crate::web::base_url::BaseUrl;
+use crate::web::caller::Reader;
+use crate::web::problem::Problem;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use dicom_core::VR;
+
+const PIXEL_DATA: &str = "7FE00010";
+/// Encapsulated Document (0042,0011).
+const DOCUMENT: &str = "00420011";
+
+/// `GET .../instances/{instance}/bulkdata/{path}`
+pub async fn bulkdata(
+    State(web): State<Web>,
+    reader: Reader,
+    base: BaseUrl,
+    Path((study, series, instance, path)): Path<(String, String, String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let selector = select(&study, Some(&series), Some(&instance))?;
+    let detail = web.archive.instance(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
+    let path = path.to_ascii_uppercase();
+    let value = detail.metadata.bulk_value(&path).ok_or_else(|| {
+        Problem::not_found("This instance has no such bulk data; its metadata lists what there is as BulkDataURI.")
+    })?;
+    let stored = media::stored(detail.row.file.transfer_syntax_uid.as_str())?;
+    let (packaging, wished) = media::bulk(&Accept::of(request.headers(), request.uri().query()))?;
+
+    reader.notes(&web, request.extensions(), &selector.study).await;
+    let file = web.archive.open(&detail.row.file).await?;
+    let media = kind(&detail, value, stored, wished, &file).await;
+    let digest = &detail.row.file.sha256;
+    let pieces = pieces(&detail, value, stored, media, file);
+    let (content_type, segments) = match packaging {
+        Packaging::Single => {
+            let mut segments = Segments::default();
+            pieces.into_iter().for_each(|segment| segments.push(segment));
+            (HeaderValue::from_static(media), segments)
+        }
+        Packaging::Multipart => {
+            let uids = &detail.row.uids;
+            let mut location = instance_url(&base.dicomweb(), &uids.study, &uids.series, &uids.instance);
+            location.push_str("/bulkdata/");
+            location.push_str(&path);
+            let mut multipart = Multipart::new(media, digest.get(16..).unwrap_or_default());
+            multipart.part(media, None, &location, pieces);
+            multipart.finish()
+        }
+    };
+    let version = hex(digest.get(..16).unwrap_or_default());
+    let kind = if packaging == Packaging::Single { "s" } else { "m" };
+    let name = crc32fast::hash(format!("{path} {media}").as_bytes());
+    let etag = format!("\"{version}-b{name:08x}-{kind}-{:x}\"", base_tag(&base));
+    let mut response = Representation { content_type, etag, segments }.respond(request.headers(), &web.archive);
+    if media != OCTETS {
+        // A viewer of our own origin shows documents and films in a frame.
+        let framed = HeaderValue::from_static("default-src 'none'; frame-ancestors 'self'");
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, framed);
+    }
+    Ok(response)
+}
+
+/// The media type under which the value goes out: octets, unless it is the document or the video that
+/// was asked for. The caller's wish is checked against the bytes and the syntax, never believed.
+async fn kind(
+    detail: &InstanceDetail,
+    value: &BulkValue,
+    stored: &TransferSyntax,
+    wished: Option<&'static str>,
+    file: &InstanceFile,
+) -> &'static str {
+    match wished {
+        Some(media::PDF) if value.path == DOCUMENT && stored.encoding != Encoding::DeflatedExplicitLittle => {
+            let start = u64::from(detail.row.file.dataset_offset) + value.value.start;
+            match file.read_exact_at(start..start + 5, 5).await {
+                Ok(bytes) if bytes.starts_with(b"%PDF-") => media::PDF,
+                _ => OCTETS,
+            }
+        }
+        Some(_) if value.path == PIXEL_DATA && stored.frames == Frames::Video => stored.media_type,
+        _ => OCTETS,
+    }
+}
+
+/// The bytes of the value as they go out.
+fn pieces(
+    detail: &InstanceDetail,
+    value: &BulkValue,
+    stored: &TransferSyntax,
+    media: &str,
+    file: InstanceFile,
+) -> Vec<Segment> {
+    let dataset = u64::from(detail.row.file.dataset_offset);
+    let placed = |range: &std::ops::Range<u64>| dataset + range.start..dataset + range.end;
+    // A video as a player takes it: its fragments without their item headers.
+    if media != OCTETS
+        && stored.frames == Frames::Video
+        && let Some(FrameTable::Encapsulated { frames }) = detail.pixels.as_ref().map(|pixels| &pixels.frames)
+    {
+        return frames.iter().flatten().map(|range| Segment::File(Handle::Open(file.clone()), placed(range))).collect();
+    }
+    let handle = Handle::Open(file);
+    let range = value.value.clone();
+    let unit = unit_of(value, detail.pixels.as_ref());
+    vec![match stored.encoding {
+        Encoding::DeflatedExplicitLittle => Segment::Inflated { file: handle, dataset_offset: dataset, range },
+        Encoding::ExplicitBig if unit > 1 => {
+            let swap = Swap { unit, origin: dataset + range.start };
+            Segment::Swapped(handle, swap, placed(&range))
+        }
+        _ => Segment::File(handle, placed(&range)),
+    }]
+}
+
+/// Bytes that byte order reverses together (PS3.5 §7.3). OW is words even where samples are bytes
+/// (§8.1.2), but of 32 or 64 bits allocated writers of big endian wrote whole samples.
+pub(super) fn unit_of(value: &BulkValue, pixels: Option<&PixelFacts>) -> u64 {
+    match (value.vr, pixels.map(|pixels| pixels.bits_allocated)) {
+        (VR::OW, Some(32)) if value.path == PIXEL_DATA => 4,
+        (VR::OW, Some(64)) if value.path == PIXEL_DATA => 8,
+        (VR::OW | VR::US | VR::SS | VR::AT, _) => 2,
+        (VR::OL | VR::OF | VR::UL | VR::SL | VR::FL, _) => 4,
+        (VR::OD | VR::OV | VR::FD | VR::UV | VR::SV, _) => 8,
+        _ => 1,
+    }
+}

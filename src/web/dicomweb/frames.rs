@@ -1,0 +1,163 @@
+//! Frames (PS3.18 §10.4.1.1.6): one positioned read each from the stored file. Native frames in little
+//! endian, encapsulated ones as code streams with their fragments joined.
+
+use super::accept::Accept;
+use super::media::{self, Packaging};
+use super::multipart::Multipart;
+use super::representation::Representation;
+use super::segments::{Handle, Segment, Segments};
+use super::transform::{Swap, bits};
+use super::{base_tag, hex, instance_url, nothing_there, select};
+use crate::archive::{InstanceDetail, InstanceFile};
+use crate::domain::frames::{bit_offset, locate};
+use crate::domain::instance::{FrameTable, PixelFacts};
+use crate::domain::transfer_syntax::{Encoding, TransferSyntax};
+use crate::web::Web;
+use crate::web::base_url::BaseUrl;
+use crate::web::caller::Reader;
+use crate::web::problem::Problem;
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderValue;
+use axum::response::Response;
+use bytes::Bytes;
+use std::fmt::Write;
+
+/// Frames that one request may name.
+const LIST_MAX: usize = 10_000;
+/// A frame of single bits that is moved to a byte edge is held in memory: 1 bit of 40,000 x 40,000.
+const BITS_MAX: usize = 200 << 20;
+
+/// `GET .../instances/{instance}/frames/{frames}`: numbers from 1, separated by commas.
+pub async fn frames(
+    State(web): State<Web>,
+    reader: Reader,
+    base: BaseUrl,
+    Path((study, series, instance, list)): Path<(String, String, String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let selector = select(&study, Some(&series), Some(&instance))?;
+    let list = numbers(&list)?;
+    let detail = web.archive.instance(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
+    let pixels = detail.pixels.as_ref().ok_or_else(|| Problem::not_found("This instance has no pixel data."))?;
+    let stored = media::stored(detail.row.file.transfer_syntax_uid.as_str())?;
+    let accept = Accept::of(request.headers(), request.uri().query());
+    let chosen = media::frames(&accept, stored, list.len())?;
+
+    reader.notes(&web, request.extensions(), &selector.study).await;
+    let file = web.archive.open(&detail.row.file).await?;
+    let source = Source { detail: &detail, pixels, stored, file };
+    let mut names = String::new();
+    let mut located = Vec::with_capacity(list.len());
+    for number in list {
+        let _ = write!(names, ".{number}");
+        located.push((number, source.segments(number).await?));
+    }
+    let digest = &detail.row.file.sha256;
+    let (content_type, segments) = match (chosen.packaging, located.pop()) {
+        (Packaging::Single, Some((_, only))) => {
+            let mut segments = Segments::default();
+            only.into_iter().for_each(|segment| segments.push(segment));
+            let value = format!("{}; transfer-syntax={}", chosen.media, chosen.transfer_syntax);
+            (HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(media::OCTETS)), segments)
+        }
+        (_, last) => {
+            let uids = &detail.row.uids;
+            let location = instance_url(&base.dicomweb(), &uids.study, &uids.series, &uids.instance);
+            let mut multipart = Multipart::new(chosen.media, digest.get(16..).unwrap_or_default());
+            for (number, segments) in located.into_iter().chain(last) {
+                let location = format!("{location}/frames/{number}");
+                multipart.part(chosen.media, Some(chosen.transfer_syntax), &location, segments);
+            }
+            multipart.finish()
+        }
+    };
+    // A long list is named by its checksum.
+    let names = if names.len() > 64 { format!(".x{:08x}", crc32fast::hash(names.as_bytes())) } else { names };
+    let packaging = if chosen.packaging == Packaging::Single { "s" } else { "m" };
+    let version = hex(digest.get(..16).unwrap_or_default());
+    let etag = format!("\"{version}-f{names}-{packaging}{}-{:x}\"", chosen.transfer_syntax, base_tag(&base));
+    Ok(Representation { content_type, etag, segments }.respond(request.headers(), &web.archive))
+}
+
+/// Frame numbers count from 1 (PS3.18 §10.4.1.1.6).
+fn numbers(list: &str) -> Result<Vec<u32>, Problem> {
+    let wrong = || Problem::bad_request("Frames are named by numbers from 1, separated by commas.");
+    let numbers: Vec<u32> = list
+        .split(',')
+        .take(LIST_MAX + 1)
+        .map(|number| number.trim().parse::<u32>().ok().filter(|number| *number > 0).ok_or_else(wrong))
+        .collect::<Result<_, _>>()?;
+    if numbers.len() > LIST_MAX {
+        return Err(Problem::bad_request("A request names at most 10,000 frames."));
+    }
+    Ok(numbers)
+}
+
+struct Source<'a> {
+    detail: &'a InstanceDetail,
+    pixels: &'a PixelFacts,
+    stored: &'static TransferSyntax,
+    file: InstanceFile,
+}
+
+impl Source<'_> {
+    /// The bytes of frame `number` (from 1).
+    async fn segments(&self, number: u32) -> Result<Vec<Segment>, Problem> {
+        let index = number - 1;
+        let Some(ranges) = locate(self.pixels, index) else {
+            return Err(Problem::not_found(if index < self.pixels.number_of_frames {
+                "The frames of this instance cannot be told apart; retrieve its bulk data."
+            } else {
+                "This instance has no such frame; they are numbered from 1 to (0028,0008) Number of Frames."
+            }));
+        };
+        let dataset = u64::from(self.detail.row.file.dataset_offset);
+        let mut segments = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            let handle = Handle::Open(self.file.clone());
+            segments.push(match (self.stored.encoding, &self.pixels.frames) {
+                (Encoding::DeflatedExplicitLittle, _) => {
+                    Segment::Inflated { file: handle, dataset_offset: dataset, range }
+                }
+                (_, FrameTable::Native { frame_bits }) if frame_bits % 8 != 0 => {
+                    let from = u64::from(bit_offset(self.pixels, index));
+                    let bytes = self.file.read_exact_at(dataset + range.start..dataset + range.end, BITS_MAX).await?;
+                    Segment::Literal(Bytes::from(bits(&bytes, from, from + frame_bits)))
+                }
+                (Encoding::ExplicitBig, FrameTable::Native { .. }) if self.unit() > 1 => {
+                    let swap = Swap { unit: self.unit(), origin: dataset + self.pixels.value.start };
+                    Segment::Swapped(handle, swap, dataset + range.start..dataset + range.end)
+                }
+                _ => Segment::File(handle, dataset + range.start..dataset + range.end),
+            });
+        }
+        Ok(segments)
+    }
+
+    /// Bytes of one unit of the value, as big endian writes it.
+    fn unit(&self) -> u64 {
+        let path = format!("7FE0{:04X}", self.pixels.element);
+        match self.detail.metadata.bulk_value(&path) {
+            Some(value) => super::bulk::unit_of(value, Some(self.pixels)),
+            None if self.pixels.bits_allocated > 8 => u64::from(self.pixels.bits_allocated / 8),
+            None => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_numbered_from_one() {
+        assert_eq!(numbers("1").unwrap(), [1]);
+        assert_eq!(numbers("3,1, 2").unwrap(), [3, 1, 2]);
+        for wrong in ["", "0", "1,", "a", "-1", "1.5", "1;2", "4294967296"] {
+            assert_eq!(numbers(wrong).unwrap_err().status, 400, "{wrong:?}");
+        }
+        let many = vec!["1"; LIST_MAX + 1].join(",");
+        assert!(numbers(&many).is_err());
+        assert_eq!(numbers(&many[2..]).unwrap().len(), LIST_MAX);
+    }
+}

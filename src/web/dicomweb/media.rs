@@ -1,0 +1,319 @@
+//! Which representation answers an Accept (PS3.18 §8.7): for instances, frames and bulk data. Stored
+//! bytes go out as they are wherever that is taken; native data sets are rewritten to Explicit VR Little
+//! Endian; what would need a decoder is refused, naming the stored syntax.
+
+use super::accept::{Accept, MediaRange};
+use crate::domain::transfer_syntax::{
+    self, EXPLICIT_VR_LITTLE_ENDIAN, Encoding, Frames, IMPLICIT_VR_LITTLE_ENDIAN, TransferSyntax,
+};
+use crate::web::problem::Problem;
+
+pub const DICOM: &str = "application/dicom";
+pub const DICOM_JSON: &str = "application/dicom+json";
+pub const JSON: &str = "application/json";
+pub const OCTETS: &str = "application/octet-stream";
+pub const ZIP: &str = "application/zip";
+pub const PDF: &str = "application/pdf";
+/// Fragments that hold uncompressed frames: once joined these are native frames (PS3.5 §A.4.11).
+const ENCAPSULATED_UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
+
+/// One body, or parts of a multipart/related body (RFC 2387).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packaging {
+    Multipart,
+    Single,
+}
+
+/// How instances go out, when all of them can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instances {
+    Dicom(Packaging, Rewriting),
+    Zip,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rewriting {
+    /// Every file byte for byte.
+    AsStored,
+    /// Native data sets as Explicit VR Little Endian, those already in it as stored.
+    ExplicitLittle,
+}
+
+/// How frames go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameMedia {
+    pub packaging: Packaging,
+    pub media: &'static str,
+    pub transfer_syntax: &'static str,
+}
+
+/// What a member of Accept says about the transfer syntax.
+fn syntax_taken(range: &MediaRange, uid: &str) -> bool {
+    range.transfer_syntaxes.iter().any(|wanted| wanted == "*" || wanted == uid)
+}
+
+/// For a study, series or instance whose files are stored in `stored` (each syntax once).
+/// `one`: the resource is a single instance, which may go out as a single part.
+pub fn instances(accept: &Accept, stored: &[&TransferSyntax], one: bool) -> Result<Instances, Problem> {
+    for range in accept.wanted() {
+        let parts_are_dicom = range.part.as_deref().is_none_or(|part| part == DICOM);
+        let packaging = match range.media.as_str() {
+            ZIP => return Ok(Instances::Zip),
+            "multipart/related" | "multipart/*" | "*/*" if parts_are_dicom => Packaging::Multipart,
+            DICOM | "application/*" if one => Packaging::Single,
+            _ => continue,
+        };
+        // `*/*` asks for nothing in particular, so nothing is rewritten for it (viewers: "as stored").
+        let unsaid = range.transfer_syntaxes.is_empty();
+        if (unsaid && range.is_any()) || stored.iter().all(|syntax| syntax_taken(range, syntax.uid)) {
+            return Ok(Instances::Dicom(packaging, Rewriting::AsStored));
+        }
+        let explicit = unsaid || syntax_taken(range, EXPLICIT_VR_LITTLE_ENDIAN);
+        let rewritable = |syntax: &&TransferSyntax| syntax.is_native() || syntax_taken(range, syntax.uid);
+        if explicit && stored.iter().all(rewritable) {
+            return Ok(Instances::Dicom(packaging, Rewriting::ExplicitLittle));
+        }
+    }
+    Err(refused(
+        stored,
+        if one {
+            "multipart/related; type=\"application/dicom\" or application/dicom"
+        } else {
+            "multipart/related; type=\"application/dicom\""
+        },
+    ))
+}
+
+/// For frames stored in `stored`; `count` of them.
+pub fn frames(accept: &Accept, stored: &'static TransferSyntax, count: usize) -> Result<FrameMedia, Problem> {
+    accept.wanted().find_map(|range| frame_media(range, stored, count)).ok_or_else(|| {
+        refused(&[stored], "multipart/related; type=\"application/octet-stream\" with that transfer-syntax or *")
+    })
+}
+
+fn frame_media(range: &MediaRange, stored: &'static TransferSyntax, count: usize) -> Option<FrameMedia> {
+    let related = matches!(range.media.as_str(), "multipart/related" | "multipart/*" | "*/*");
+    // A single part holds a single frame.
+    let packaging = if related { Packaging::Multipart } else { Packaging::Single };
+    if !related && count > 1 {
+        return None;
+    }
+    let asked = if related { range.part.as_deref() } else { Some(range.media.as_str()) };
+    let asks_for = |media: &str| match asked {
+        None => true,
+        Some("application/*") => media == OCTETS,
+        Some("image/*") => media.starts_with("image/"),
+        Some("video/*") => media.starts_with("video/"),
+        Some(asked) => asked == media,
+    };
+    let unsaid = range.transfer_syntaxes.is_empty();
+    let (any, native) = (range.transfer_syntaxes.iter().any(|uid| uid == "*"), stored.frames == Frames::Native);
+    if native {
+        // Bytes of a frame are the same in all native syntaxes once they are little endian.
+        let little = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN].into_iter();
+        let named = little.into_iter().find(|uid| range.transfer_syntaxes.iter().any(|wanted| wanted == uid));
+        // With `*` the type is a guess of the viewer's: cornerstone asks for image/jls and takes anything.
+        let fits = any || (asks_for(OCTETS) && (unsaid || named.is_some()));
+        let transfer_syntax = named.unwrap_or(EXPLICIT_VR_LITTLE_ENDIAN);
+        return fits.then_some(FrameMedia { packaging, media: OCTETS, transfer_syntax });
+    }
+    let as_stored = FrameMedia { packaging, media: stored.media_type, transfer_syntax: stored.uid };
+    if syntax_taken(range, stored.uid) || (unsaid && (range.is_any() || asked_by_type(asked, stored))) {
+        return Some(as_stored);
+    }
+    let uncompressed = stored.uid == ENCAPSULATED_UNCOMPRESSED && asks_for(OCTETS);
+    (uncompressed && (unsaid || syntax_taken(range, EXPLICIT_VR_LITTLE_ENDIAN))).then_some(FrameMedia {
+        transfer_syntax: EXPLICIT_VR_LITTLE_ENDIAN,
+        media: OCTETS,
+        ..as_stored
+    })
+}
+
+/// `image/jpeg` without a transfer syntax is satisfied by whatever JPEG is stored; octets without one
+/// mean Explicit VR Little Endian (PS3.18 §8.7.3.5) and are not.
+fn asked_by_type(asked: Option<&str>, stored: &TransferSyntax) -> bool {
+    match asked {
+        None => stored.media_type != OCTETS,
+        Some("image/*") => stored.media_type.starts_with("image/"),
+        Some("video/*") => stored.media_type.starts_with("video/"),
+        Some(asked) => asked != OCTETS && asked == stored.media_type.to_ascii_lowercase(),
+    }
+}
+
+/// For bulk data: a single part unless parts are asked for, so that a browser can seek in it. Also the
+/// media type asked for when it is one that the bytes may turn out to be.
+pub fn bulk(accept: &Accept) -> Result<(Packaging, Option<&'static str>), Problem> {
+    for range in accept.wanted() {
+        let octets = range.part.as_deref().is_none_or(|part| part == OCTETS);
+        match range.media.as_str() {
+            "multipart/related" | "multipart/*" if octets => return Ok((Packaging::Multipart, None)),
+            "*/*" | "application/*" | OCTETS => return Ok((Packaging::Single, None)),
+            PDF => return Ok((Packaging::Single, Some(PDF))),
+            "video/mp4" | "video/*" => return Ok((Packaging::Single, Some("video/mp4"))),
+            "video/mpeg" => return Ok((Packaging::Single, Some("video/mpeg"))),
+            _ => {}
+        }
+    }
+    Err(Problem::not_acceptable("Bulk data is served as application/octet-stream, alone or in multipart/related."))
+}
+
+/// For metadata and searches; transfer-syntax is of no concern there.
+pub fn json(accept: &Accept) -> Result<&'static str, Problem> {
+    accept.choose(&[DICOM_JSON, JSON]).ok_or_else(|| {
+        Problem::not_acceptable("This resource is served as application/dicom+json or application/json.")
+    })
+}
+
+fn refused(stored: &[&TransferSyntax], offered: &str) -> Problem {
+    let names: Vec<String> = stored.iter().take(4).map(|syntax| format!("{} ({})", syntax.name, syntax.uid)).collect();
+    Problem::not_acceptable(format!(
+        "No acceptable representation: stored as {}; served as stored with transfer-syntax=*, as {offered}.",
+        names.join(", ")
+    ))
+}
+
+/// The table's entry for a stored file; what is not in the table cannot have been taken in.
+pub fn stored(uid: &str) -> Result<&'static TransferSyntax, Problem> {
+    transfer_syntax::lookup(uid).ok_or_else(Problem::internal)
+}
+
+/// Whether a rewriting pass is needed to reach Explicit VR Little Endian.
+pub fn needs_rewriting(syntax: &TransferSyntax) -> bool {
+    syntax.is_native() && syntax.encoding != Encoding::ExplicitLittle
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::{HeaderMap, HeaderValue, header};
+
+    const JPEG: &str = "1.2.840.10008.1.2.4.70";
+    const JLS: &str = "1.2.840.10008.1.2.4.80";
+    const BIG: &str = "1.2.840.10008.1.2.2";
+
+    fn accept(text: &str) -> Accept {
+        let mut headers = HeaderMap::new();
+        if !text.is_empty() {
+            headers.insert(header::ACCEPT, HeaderValue::from_str(text).unwrap());
+        }
+        Accept::of(&headers, None)
+    }
+    fn syntax(uid: &str) -> &'static TransferSyntax {
+        transfer_syntax::lookup(uid).unwrap()
+    }
+
+    #[test]
+    fn instances_go_out_as_stored_where_that_is_taken() {
+        use Instances::{Dicom, Zip};
+        use Packaging::{Multipart, Single};
+        use Rewriting::{AsStored, ExplicitLittle};
+        let (el, il) = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN);
+        let related = "multipart/related; type=\"application/dicom\"";
+        let cases: &[(&str, &[&str], bool, Option<Instances>)] = &[
+            ("", &[JPEG], true, Some(Dicom(Multipart, AsStored))),
+            ("*/*", &[il], true, Some(Dicom(Multipart, AsStored))),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", &[JPEG], false, Some(Dicom(Multipart, AsStored))),
+            (related, &[el], true, Some(Dicom(Multipart, ExplicitLittle))),
+            (related, &[il, BIG], false, Some(Dicom(Multipart, ExplicitLittle))),
+            (related, &[JPEG], true, None),
+            (related, &[il, JPEG], false, None),
+            (
+                "multipart/related; type=application/dicom; transfer-syntax=*",
+                &[JPEG, il],
+                false,
+                Some(Dicom(Multipart, AsStored)),
+            ),
+            (
+                "multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.4.70",
+                &[JPEG],
+                true,
+                Some(Dicom(Multipart, AsStored)),
+            ),
+            ("multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.4.50", &[JPEG], true, None),
+            (
+                "multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.1",
+                &[BIG],
+                true,
+                Some(Dicom(Multipart, ExplicitLittle)),
+            ),
+            ("multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2", &[el], true, None),
+            ("multipart/related", &[el], true, Some(Dicom(Multipart, ExplicitLittle))),
+            ("application/dicom; transfer-syntax=*", &[JPEG], true, Some(Dicom(Single, AsStored))),
+            ("application/dicom", &[el], false, None),
+            ("application/dicom, multipart/related;q=0.5", &[el], false, Some(Dicom(Multipart, ExplicitLittle))),
+            ("application/zip", &[JPEG], false, Some(Zip)),
+            ("application/zip;transfer-syntax=*", &[JPEG], false, Some(Zip)),
+            ("application/dicom+json", &[el], true, None),
+            ("multipart/related; type=application/octet-stream", &[el], true, None),
+        ];
+        for (text, stored, one, expected) in cases {
+            let stored: Vec<_> = stored.iter().map(|uid| syntax(uid)).collect();
+            assert_eq!(instances(&accept(text), &stored, *one).ok(), *expected, "{text:?} {stored:?}");
+        }
+    }
+
+    #[test]
+    fn frames_go_out_as_stored_where_that_is_taken() {
+        let octets = "multipart/related; type=application/octet-stream";
+        let any = "multipart/related; type=\"application/octet-stream\"; transfer-syntax=*";
+        let jls =
+            "multipart/related; type=\"image/jls\"; transfer-syntax=\"1.2.840.10008.1.2.4.80\"; transfer-syntax=\"*\"";
+        let either = "multipart/related; type=image/jls; q=1,multipart/related; type=application/octet-stream; q=0.1";
+        let el = EXPLICIT_VR_LITTLE_ENDIAN;
+        let cases: &[(&str, &str, usize, Option<(&str, &str)>)] = &[
+            ("", el, 1, Some((OCTETS, el))),
+            ("*/*", JPEG, 3, Some(("image/jpeg", JPEG))),
+            (octets, BIG, 2, Some((OCTETS, el))),
+            (octets, JPEG, 1, None),
+            (any, JPEG, 1, Some(("image/jpeg", JPEG))),
+            (any, el, 1, Some((OCTETS, el))),
+            (jls, JLS, 1, Some(("image/jls", JLS))),
+            (jls, el, 1, Some((OCTETS, el))),
+            (jls, JPEG, 1, Some(("image/jpeg", JPEG))),
+            (either, JLS, 1, Some(("image/jls", JLS))),
+            (either, el, 1, Some((OCTETS, el))),
+            (either, JPEG, 1, None),
+            ("multipart/related; type=image/jpeg", JPEG, 1, Some(("image/jpeg", JPEG))),
+            ("image/jpeg", JPEG, 1, Some(("image/jpeg", JPEG))),
+            ("image/*", JPEG, 1, Some(("image/jpeg", JPEG))),
+            ("image/jpeg", JPEG, 2, None),
+            ("image/jpeg", el, 1, None),
+            ("application/octet-stream", el, 1, Some((OCTETS, el))),
+            ("application/octet-stream; transfer-syntax=*", JLS, 1, Some(("image/jls", JLS))),
+            (
+                "multipart/related; type=application/octet-stream; transfer-syntax=1.2.840.10008.1.2",
+                BIG,
+                1,
+                Some((OCTETS, IMPLICIT_VR_LITTLE_ENDIAN)),
+            ),
+            (octets, ENCAPSULATED_UNCOMPRESSED, 1, Some((OCTETS, el))),
+            ("application/dicom+json", el, 1, None),
+        ];
+        for (text, stored, count, expected) in cases {
+            let chosen = frames(&accept(text), syntax(stored), *count).ok();
+            assert_eq!(chosen.map(|c| (c.media, c.transfer_syntax)), *expected, "{text:?} {stored}");
+        }
+        assert_eq!(frames(&accept("application/octet-stream"), syntax(el), 1).unwrap().packaging, Packaging::Single);
+        assert_eq!(frames(&accept("*/*"), syntax(el), 1).unwrap().packaging, Packaging::Multipart);
+    }
+
+    #[test]
+    fn a_refusal_names_the_stored_syntax() {
+        let problem = frames(&accept("multipart/related; type=application/octet-stream"), syntax(JPEG), 1).unwrap_err();
+        assert_eq!(problem.status, 406);
+        assert!(problem.detail.contains("JPEG Lossless") && problem.detail.contains(JPEG));
+    }
+
+    #[test]
+    fn bulk_data_is_one_body_unless_parts_are_asked_for() {
+        let kind = |text| bulk(&accept(text)).ok().map(|(packaging, _)| packaging);
+        assert_eq!(kind(""), Some(Packaging::Single));
+        assert_eq!(kind("*/*"), Some(Packaging::Single));
+        assert_eq!(
+            kind("multipart/related; type=\"application/octet-stream\"; transfer-syntax=*"),
+            Some(Packaging::Multipart)
+        );
+        assert_eq!(kind("video/webm,video/*;q=0.9,*/*;q=0.5"), Some(Packaging::Single));
+        assert_eq!(kind("application/dicom+json"), None);
+    }
+}

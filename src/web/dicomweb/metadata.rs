@@ -1,0 +1,164 @@
+//! Metadata (PS3.18 §10.4.1.1.2) as the index keeps it: compressed pieces of JSON, put one after the
+//! other from the first row on, with the BulkDataURIs of this request between them.
+
+use super::accept::{Accept, takes_gzip};
+use super::range::not_modified;
+use super::representation::REVALIDATE;
+use super::{base_tag, instance_url, media, nothing_there, select};
+use crate::archive::{InstanceUids, SearchError};
+use crate::domain::instance::Selector;
+use crate::domain::metadata::{Assembler, Form, Metadata};
+use crate::web::Web;
+use crate::web::base_url::BaseUrl;
+use crate::web::caller::Reader;
+use crate::web::problem::Problem;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use std::io;
+
+/// Changes when the bytes made from the same rows change: caches must not keep the old form.
+const WRITER_VERSION: u32 = 1;
+
+/// `GET /studies/{study}/metadata`
+pub async fn study(
+    State(web): State<Web>,
+    reader: Reader,
+    base: BaseUrl,
+    Path(study): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    retrieve(&web, &reader, &base, select(&study, None, None)?, request).await
+}
+
+/// `GET .../series/{series}/metadata`
+pub async fn series(
+    State(web): State<Web>,
+    reader: Reader,
+    base: BaseUrl,
+    Path((study, series)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    retrieve(&web, &reader, &base, select(&study, Some(&series), None)?, request).await
+}
+
+/// `GET .../instances/{instance}/metadata`
+pub async fn instance(
+    State(web): State<Web>,
+    reader: Reader,
+    base: BaseUrl,
+    Path((study, series, instance)): Path<(String, String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    retrieve(&web, &reader, &base, select(&study, Some(&series), Some(&instance))?, request).await
+}
+
+async fn retrieve(
+    web: &Web,
+    reader: &Reader,
+    base: &BaseUrl,
+    selector: Selector,
+    request: Request,
+) -> Result<Response, Problem> {
+    let media = media::json(&Accept::of(request.headers(), request.uri().query()))?;
+    let gzip = takes_gzip(request.headers());
+    let version = version(web, &selector).await?.ok_or_else(|| nothing_there(&selector))?;
+    let coding = if gzip { "g" } else { "i" };
+    let etag = format!("\"{version}-{WRITER_VERSION}{coding}-{:x}\"", base_tag(base));
+
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, REVALIDATE);
+    headers.insert(header::ETAG, HeaderValue::from_str(&etag).map_err(|_| Problem::internal())?);
+    if not_modified(request.headers(), &etag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response);
+    }
+    reader.notes(web, request.extensions(), &selector.study).await;
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    if gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if request.method() != Method::HEAD {
+        *response.body_mut() = assembled(web, &selector, base.dicomweb(), gzip);
+    }
+    Ok(response)
+}
+
+/// Names the state of what is asked for; `None` when it is not there. A study or series by the revision
+/// that every change of it raises; an instance, which never changes, by its digest.
+async fn version(web: &Web, selector: &Selector) -> Result<Option<String>, Problem> {
+    let of = |revision: i64, last_change_ms: i64| format!("{revision:x}.{last_change_ms:x}");
+    Ok(match (&selector.series, &selector.instance) {
+        (None, _) => web.archive.study(&selector.study).await?.map(|study| of(study.revision, study.last_change_ms)),
+        (Some(series), None) => {
+            let all = web.archive.series_of(&selector.study).await?;
+            let found = all.into_iter().find(|row| row.series_instance_uid == *series);
+            found.map(|series| of(series.revision, series.last_change_ms))
+        }
+        (Some(_), Some(_)) => {
+            let rows = web.archive.instances(selector).await?;
+            rows.first().map(|row| super::hex(row.file.sha256.get(..16).unwrap_or_default()))
+        }
+    })
+}
+
+/// The first row leaves at once; later ones gather until a chunk is worth a system call.
+const GATHERED: usize = 48 << 10;
+
+fn assembled(web: &Web, selector: &Selector, root: String, gzip: bool) -> Body {
+    let rows = web.archive.metadata(selector).boxed();
+    let assembler = Assembler::new(if gzip { Form::Gzip } else { Form::Identity });
+    let start = Assembling { rows, assembler: Some(assembler), root, worth_sending: 1 };
+    Body::from_stream(futures_util::stream::try_unfold(start, Assembling::next))
+}
+
+struct Assembling {
+    rows: futures_util::stream::BoxStream<'static, Result<(InstanceUids, Vec<u8>), SearchError>>,
+    assembler: Option<Assembler>,
+    root: String,
+    worth_sending: usize,
+}
+
+impl Assembling {
+    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        let Some(mut assembler) = self.assembler.take() else { return Ok(None) };
+        let mut gathered = BytesMut::new();
+        loop {
+            while let Some(chunk) = assembler.next_chunk().map_err(note)? {
+                // What comes in one piece leaves in one piece.
+                if gathered.is_empty() && chunk.len() >= self.worth_sending {
+                    self.worth_sending = GATHERED;
+                    self.assembler = Some(assembler);
+                    return Ok(Some((chunk, self)));
+                }
+                gathered.extend_from_slice(&chunk);
+            }
+            if gathered.len() >= self.worth_sending {
+                self.worth_sending = GATHERED;
+                self.assembler = Some(assembler);
+                return Ok(Some((gathered.freeze(), self)));
+            }
+            match self.rows.next().await {
+                Some(row) => {
+                    let (uids, blob) = row.map_err(note)?;
+                    let url = instance_url(&self.root, &uids.study, &uids.series, &uids.instance);
+                    assembler.push(Metadata::from_bytes(blob).map_err(note)?, &url);
+                }
+                None => {
+                    gathered.extend_from_slice(&assembler.finish().map_err(note)?);
+                    return Ok(Some((gathered.freeze(), self)));
+                }
+            }
+        }
+    }
+}
+
+/// The headers are gone: the log is the only place left to say it.
+fn note(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    tracing::error!(%error, "metadata ended early");
+    io::Error::other(error)
+}

@@ -1,0 +1,186 @@
+//! A body as a list of pieces whose lengths are known before any file is opened: text, and ranges of
+//! stored files. So Content-Length, and a Range over the whole, are arithmetic; each file is opened when
+//! its turn comes and read in chunks.
+
+use super::transform::{self, Swap};
+use crate::archive::{Archive, InstanceFile};
+use crate::domain::instance::StoredFile;
+use crate::domain::reading::ReadLimits;
+use crate::domain::transfer_syntax::TransferSyntax;
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, StreamExt};
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+
+/// A stored file, open already or to be opened.
+#[derive(Debug, Clone)]
+pub enum Handle {
+    Open(InstanceFile),
+    Closed(StoredFile),
+}
+
+/// One piece.
+#[derive(Debug, Clone)]
+pub enum Segment {
+    Literal(Bytes),
+    /// Bytes of the file as they are.
+    File(Handle, Range<u64>),
+    /// Bytes of the file, each unit of 2, 4 or 8 of them reversed.
+    Swapped(Handle, Swap, Range<u64>),
+    /// A range of the inflated data set of a deflated file.
+    Inflated {
+        file: Handle,
+        dataset_offset: u64,
+        range: Range<u64>,
+    },
+    /// The whole file as Explicit VR Little Endian; its length is not known before.
+    Rewritten(Box<Rewritten>),
+}
+
+impl Segment {
+    fn length(&self) -> Option<u64> {
+        match self {
+            Self::Literal(bytes) => Some(bytes.len() as u64),
+            Self::File(_, range) | Self::Swapped(_, _, range) | Self::Inflated { range, .. } => {
+                Some(range.end.saturating_sub(range.start))
+            }
+            Self::Rewritten(_) => None,
+        }
+    }
+    /// The part of it from `from` to `to`, counted from its first byte.
+    fn slice(self, from: u64, to: u64) -> Self {
+        let within = |range: Range<u64>| range.start + from..range.start + to;
+        match self {
+            Self::Literal(bytes) => Self::Literal(bytes.slice(from as usize..to as usize)),
+            Self::File(file, range) => Self::File(file, within(range)),
+            Self::Swapped(file, swap, range) => Self::Swapped(file, swap, within(range)),
+            Self::Inflated { file, dataset_offset, range } => {
+                Self::Inflated { file, dataset_offset, range: within(range) }
+            }
+            whole @ Self::Rewritten(_) => whole,
+        }
+    }
+}
+
+/// What rewriting a file needs.
+#[derive(Debug, Clone)]
+pub struct Rewritten {
+    pub file: Handle,
+    pub syntax: &'static TransferSyntax,
+    pub limits: ReadLimits,
+    /// Preamble and file meta of the new form.
+    pub head: Bytes,
+    pub dataset_offset: u64,
+}
+
+/// Pieces in order.
+#[derive(Debug, Clone, Default)]
+pub struct Segments(VecDeque<Segment>);
+
+impl Segments {
+    pub fn push(&mut self, segment: Segment) {
+        self.0.push_back(segment);
+    }
+    pub fn text(&mut self, text: impl Into<Bytes>) {
+        self.push(Segment::Literal(text.into()));
+    }
+    /// `None` when a piece is rewritten on the way.
+    pub fn length(&self) -> Option<u64> {
+        self.0.iter().try_fold(0_u64, |sum, segment| sum.checked_add(segment.length()?))
+    }
+    /// The bytes of `range`. Every length must be known.
+    pub fn slice(self, range: Range<u64>) -> Self {
+        let mut at = 0_u64;
+        let mut kept = VecDeque::new();
+        for segment in self.0 {
+            let length = segment.length().unwrap_or(0);
+            let (from, to) = (range.start.max(at), range.end.min(at.saturating_add(length)));
+            if from < to {
+                kept.push_back(segment.slice(from - at, to - at));
+            }
+            at = at.saturating_add(length);
+        }
+        Self(kept)
+    }
+
+    /// Streams the pieces. A fault in the middle ends the connection: a short body must not look whole.
+    pub fn into_body(mut self, archive: &Archive) -> Body {
+        if self.0.iter().all(|segment| matches!(segment, Segment::Literal(_))) {
+            return match self.0.len() {
+                0 => Body::empty(),
+                1 => self.0.pop_front().map_or_else(Body::empty, |only| match only {
+                    Segment::Literal(bytes) => Body::from(bytes),
+                    _ => Body::empty(),
+                }),
+                _ => Body::from_stream(futures_util::stream::iter(self.0.into_iter().filter_map(
+                    |segment| match segment {
+                        Segment::Literal(bytes) => Some(io::Result::Ok(bytes)),
+                        _ => None,
+                    },
+                ))),
+            };
+        }
+        let start = Sending { archive: archive.clone(), waiting: self.0, current: None };
+        Body::from_stream(futures_util::stream::try_unfold(start, Sending::next))
+    }
+}
+
+struct Sending {
+    archive: Archive,
+    waiting: VecDeque<Segment>,
+    current: Option<BoxStream<'static, io::Result<Bytes>>>,
+}
+
+impl Sending {
+    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        loop {
+            if let Some(current) = &mut self.current {
+                match current.next().await {
+                    Some(chunk) => return Ok(Some((chunk.inspect_err(note)?, self))),
+                    None => self.current = None,
+                }
+            }
+            match self.waiting.pop_front() {
+                None => return Ok(None),
+                Some(Segment::Literal(bytes)) => return Ok(Some((bytes, self))),
+                Some(segment) => self.current = Some(start(&self.archive, segment).await?),
+            }
+        }
+    }
+}
+
+type Chunks = BoxStream<'static, io::Result<Bytes>>;
+
+async fn start(archive: &Archive, segment: Segment) -> io::Result<Chunks> {
+    Ok(match segment {
+        Segment::Literal(bytes) => futures_util::stream::iter([Ok(bytes)]).boxed(),
+        Segment::File(file, range) => open(archive, file).await?.stream(range).boxed(),
+        Segment::Swapped(file, swap, range) => {
+            let aligned = swap.aligned(&range);
+            transform::swapped(open(archive, file).await?.stream(aligned), swap, range).boxed()
+        }
+        Segment::Inflated { file, dataset_offset, range } => {
+            let file = open(archive, file).await?;
+            transform::inflated(file.stream(dataset_offset..file.size_bytes()), range).boxed()
+        }
+        Segment::Rewritten(what) => {
+            let file = open(archive, what.file).await?;
+            let dataset = file.stream(what.dataset_offset..file.size_bytes());
+            transform::rewritten(dataset, what.syntax, what.limits, what.head).boxed()
+        }
+    })
+}
+
+async fn open(archive: &Archive, file: Handle) -> io::Result<InstanceFile> {
+    match file {
+        Handle::Open(file) => Ok(file),
+        Handle::Closed(stored) => archive.open(&stored).await.map_err(io::Error::other).inspect_err(note),
+    }
+}
+
+/// The headers are gone: the log is the only place left to say it.
+fn note(error: &io::Error) {
+    tracing::error!(error = %error, "a body ended early: its instance file could not be read");
+}

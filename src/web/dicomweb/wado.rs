@@ -1,0 +1,159 @@
+//! Retrieve studies, series and instances (WADO-RS, PS3.18 §10.4.1.1.1): stored files as they are, or
+//! native ones as Explicit VR Little Endian; multipart/related, a single part for one instance.
+
+use super::accept::Accept;
+use super::media::{self, DICOM, Instances, Packaging, Rewriting};
+use super::multipart::Multipart;
+use super::representation::Representation;
+use super::segments::{Handle, Rewritten, Segment, Segments};
+use super::{base_tag, hex, instance_url, nothing_there, select};
+use crate::archive::{InstanceRow, file_header};
+use crate::domain::instance::Selector;
+use crate::domain::reading::ReadLimits;
+use crate::domain::transfer_syntax::{self, EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax};
+use crate::web::Web;
+use crate::web::base_url::BaseUrl;
+use crate::web::caller::Reader;
+use crate::web::problem::Problem;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderValue, Method};
+use axum::response::Response;
+use sha2::{Digest, Sha256};
+
+/// `GET /studies/{study}`
+pub async fn study(
+    State(web): State<Web>,
+    reader: Reader,
+    base: BaseUrl,
+    Path(study): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    retrieve(&web, &reader, &base, &select(&study, None, None)?, request).await
+}
+
+/// `GET /studies/{study}/series/{series}`
+pub async fn series(
+    State(web): State<Web>,
+    reader: Reader,
+    base: BaseUrl,
+    Path((study, series)): Path<(String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    retrieve(&web, &reader, &base, &select(&study, Some(&series), None)?, request).await
+}
+
+/// `GET /studies/{study}/series/{series}/instances/{instance}`
+pub async fn instance(
+    State(web): State<Web>,
+    reader: Reader,
+    base: BaseUrl,
+    Path((study, series, instance)): Path<(String, String, String)>,
+    request: Request,
+) -> Result<Response, Problem> {
+    retrieve(&web, &reader, &base, &select(&study, Some(&series), Some(&instance))?, request).await
+}
+
+async fn retrieve(
+    web: &Web,
+    reader: &Reader,
+    base: &BaseUrl,
+    selector: &Selector,
+    request: Request,
+) -> Result<Response, Problem> {
+    let rows = web.archive.instances(selector).await?;
+    if rows.is_empty() {
+        return Err(nothing_there(selector));
+    }
+    let accept = Accept::of(request.headers(), request.uri().query());
+    let one = selector.instance.is_some();
+    let (packaging, rewriting) = match media::instances(&accept, &stored_syntaxes(&rows)?, one)? {
+        Instances::Dicom(packaging, rewriting) => (packaging, rewriting),
+        Instances::Zip => return Err(Problem::not_acceptable("A study is served as a package to patient links only.")),
+    };
+    reader.notes(web, request.extensions(), &selector.study).await;
+    let digest = digest_of(&rows);
+    let mut files = Vec::with_capacity(rows.len());
+    // One file is opened before the headers leave, so that a damaged one is an error and not a short body.
+    let open_now = rows.len() == 1 && request.method() != Method::HEAD;
+    for row in &rows {
+        files.push(file(web, row, rewriting, open_now).await?);
+    }
+    let representation = match (packaging, files.pop()) {
+        (Packaging::Single, Some((only, uid))) => {
+            let mut segments = Segments::default();
+            segments.push(only);
+            let media = format!("{DICOM}; transfer-syntax={uid}");
+            let content_type = HeaderValue::from_str(&media).unwrap_or(HeaderValue::from_static(DICOM));
+            Representation { content_type, etag: tag(&digest, "s", rewriting, 0), segments }
+        }
+        (_, last) => {
+            let root = base.dicomweb();
+            let mut multipart = Multipart::new(DICOM, digest.get(16..).unwrap_or_default());
+            for (row, (segment, uid)) in rows.iter().zip(files.into_iter().chain(last)) {
+                let uids = &row.uids;
+                let location = instance_url(&root, &uids.study, &uids.series, &uids.instance);
+                multipart.part(DICOM, Some(uid), &location, [segment]);
+            }
+            let (content_type, segments) = multipart.finish();
+            Representation { content_type, etag: tag(&digest, "m", rewriting, base_tag(base)), segments }
+        }
+    };
+    Ok(representation.respond(request.headers(), &web.archive))
+}
+
+/// The syntaxes in which these files are stored, each once.
+fn stored_syntaxes(rows: &[InstanceRow]) -> Result<Vec<&'static TransferSyntax>, Problem> {
+    let mut syntaxes: Vec<&'static TransferSyntax> = Vec::new();
+    for row in rows {
+        let uid = row.file.transfer_syntax_uid.as_str();
+        if !syntaxes.iter().any(|known| known.uid == uid) {
+            syntaxes.push(media::stored(uid)?);
+        }
+    }
+    Ok(syntaxes)
+}
+
+/// One stored file as it is sent, and the transfer syntax it is then in.
+async fn file(
+    web: &Web,
+    row: &InstanceRow,
+    rewriting: Rewriting,
+    open_now: bool,
+) -> Result<(Segment, &'static str), Problem> {
+    let stored = transfer_syntax::lookup(row.file.transfer_syntax_uid.as_str()).ok_or_else(Problem::internal)?;
+    let file = match open_now {
+        true => Handle::Open(web.archive.open(&row.file).await?),
+        false => Handle::Closed(row.file.clone()),
+    };
+    if rewriting == Rewriting::AsStored || !media::needs_rewriting(stored) {
+        return Ok((Segment::File(file, 0..row.file.size_bytes), stored.uid));
+    }
+    let explicit = transfer_syntax::lookup(EXPLICIT_VR_LITTLE_ENDIAN).ok_or_else(Problem::internal)?;
+    let head = file_header(&row.sop_class_uid, &row.uids.instance, &explicit.uid());
+    let limits = ReadLimits {
+        sequence_depth: web.limits.sequence_depth,
+        elements: web.limits.elements,
+        inflated_size: web.limits.inflated_size.get(),
+        inflated_ratio: web.limits.inflated_ratio,
+    };
+    let dataset_offset = u64::from(row.file.dataset_offset);
+    let rewritten = Rewritten { file, syntax: stored, limits, head: head.into(), dataset_offset };
+    Ok((Segment::Rewritten(Box::new(rewritten)), explicit.uid))
+}
+
+/// Names the contents: of one file its own digest, of several the digest over theirs.
+fn digest_of(rows: &[InstanceRow]) -> [u8; 32] {
+    match rows {
+        [only] => only.file.sha256,
+        many => {
+            let mut all = Sha256::new();
+            many.iter().for_each(|row| all.update(row.file.sha256));
+            all.finalize().into()
+        }
+    }
+}
+
+fn tag(digest: &[u8], packaging: &str, rewriting: Rewriting, base: u32) -> String {
+    let rewriting = if rewriting == Rewriting::AsStored { "a" } else { "e" };
+    format!("\"{}-{packaging}{rewriting}-{base:x}\"", hex(digest.get(..16).unwrap_or_default()))
+}
