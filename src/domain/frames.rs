@@ -23,7 +23,7 @@ pub fn locate(pixels: &PixelFacts, frame: u32) -> Option<Vec<Range<u64>>> {
             let last = first.checked_add(*frame_bits)?;
             let start = pixels.value.start.checked_add(first / 8)?;
             let end = pixels.value.start.checked_add(last.div_ceil(8))?;
-            (end <= pixels.value.end).then(|| vec![start..end])
+            (end <= pixels.value.end).then(|| std::iter::once(start..end).collect())
         }
         FrameTable::Encapsulated { frames } => {
             let fragments = frames.get(usize::try_from(frame).ok()?)?;

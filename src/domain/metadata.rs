@@ -8,6 +8,7 @@
 
 mod assembler;
 mod encoder;
+mod whole;
 
 pub use assembler::{Assembler, Form};
 pub(crate) use encoder::{Encoder, quote};

@@ -30,7 +30,7 @@ impl Reading {
 
     /// What the data set holds, when it was complete and names its instance.
     pub fn finish(mut self) -> Result<InstanceFacts, ReadError> {
-        self.walker.finish(&mut self.sink)?;
+        self.walker.finish()?;
         self.sink.finish()
     }
 }

@@ -63,9 +63,10 @@ impl Raster {
         };
         let colour = if self.colour { jpeg_encoder::ColorType::Rgb } else { jpeg_encoder::ColorType::Luma };
         let mut out = Vec::new();
-        jpeg_encoder::Encoder::new(&mut out, JPEG_QUALITY)
-            .encode(&self.bytes, width, height, colour)
-            .map_err(failed)?;
+        let mut encoder = jpeg_encoder::Encoder::new(&mut out, JPEG_QUALITY);
+        // Coloured flow and burned-in text blur when their chrominance is halved.
+        encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
+        encoder.encode(&self.bytes, width, height, colour).map_err(failed)?;
         Ok(out)
     }
 

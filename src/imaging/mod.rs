@@ -3,6 +3,7 @@
 //! recognise, or an error that says why there is none. Knows no person, no link and no route.
 
 pub mod attributes;
+mod choose;
 mod colour;
 mod encode;
 pub mod error;
@@ -14,6 +15,7 @@ mod samples;
 use crate::domain::instance::PixelFacts;
 pub use attributes::DisplayAttributes;
 use bytes::Bytes;
+pub use choose::{first_picture, frame_picture};
 use colour::Model;
 use encode::{Format, Raster};
 pub use error::ImagingError;
@@ -63,3 +65,6 @@ pub fn picture(
         .fitted(display.aspect.unwrap_or(1.0), max_edge)?
         .encoded(format)
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod error;
 mod found;
 pub mod links;
 mod matching;
+pub mod packages;
 mod readers;
 mod record;
 mod retrieve;

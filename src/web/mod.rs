@@ -14,6 +14,7 @@ pub mod limits;
 pub mod middleware;
 pub mod ops;
 mod paced;
+pub mod patient;
 pub mod problem;
 pub mod routes;
 pub mod serve;

@@ -13,11 +13,12 @@ pub enum PackageError {
     #[error("this version of the package is gone")]
     VersionGone,
     #[error("the frozen files of the package cannot be read")]
-    Frozen(&'static str),
-    #[error("the package could not be computed from the archive")]
+    Frozen,
+    /// DICOMDIR counts in 32 bits.
+    #[error("the directory of the package would be too large")]
+    Directory,
+    #[error("the package could not be computed or recorded")]
     Archive(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("the package could not be recorded")]
-    Index(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl PackageError {

@@ -2,20 +2,33 @@
 //!
 //! A package is a frozen ordered list of files whose sizes and checksums were recorded at ingest, so
 //! its length, its entity tag and every byte range are arithmetic. Image files are opened when their
-//! bytes are streamed and not before.
+//! bytes are streamed and not before. Versions are kept in the index: the same version gives the same
+//! bytes after a restart, and a new instance makes a new version, never other bytes of an old one.
 
+mod build;
+mod dicomdir;
 pub mod error;
+mod frozen;
+mod keys;
+mod pages;
+mod plan;
+mod record;
 mod records;
+mod service;
 pub mod zip;
 
-use crate::domain::instance::StoredFile;
+use crate::archive::Archive;
 use crate::domain::uid::StudyInstanceUid;
 use bytes::Bytes;
 pub use error::PackageError;
-use futures_util::Stream;
+use frozen::{Frozen, Source};
+use futures_util::stream::{self, Stream, StreamExt};
+pub use service::Packages;
 use std::io;
+use std::ops::Range;
 use std::pin::Pin;
-use zip::Layout;
+use std::sync::Arc;
+use zip::{Layout, Segment};
 
 /// Which studies a package holds. `key` names what the package is of for as long as it may be asked for:
 /// a study stays under its key, and so does a patient whose list of studies grows.
@@ -38,24 +51,31 @@ impl Scope {
 /// The bytes of a package, in order, in pieces of at most 256 KiB.
 pub type PackageStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + 'static>>;
 
-/// Where the bytes of one file of the package are.
-#[derive(Debug, Clone)]
-enum Source {
-    Instance(StoredFile),
-    Frozen(Bytes),
-}
-
 /// One frozen version of a package.
-#[derive(Debug)]
 pub struct Package {
+    archive: Archive,
     version: i64,
     created_at_ms: i64,
+    /// The studies in it.
+    studies: Vec<StudyInstanceUid>,
     etag: String,
     layout: Layout,
     sources: Vec<Source>,
 }
 
 impl Package {
+    fn new(
+        archive: Archive,
+        version: i64,
+        created_at_ms: i64,
+        studies: Vec<StudyInstanceUid>,
+        frozen: Frozen,
+    ) -> Result<Self, PackageError> {
+        let (etag, layout) = (frozen.etag(), frozen.layout()?);
+        let sources = frozen.files.into_iter().map(|file| file.source).collect();
+        Ok(Self { archive, version, created_at_ms, studies, etag, layout, sources })
+    }
+
     /// The exact length of the ZIP in bytes.
     #[expect(clippy::len_without_is_empty, reason = "a package without files is never made")]
     pub fn len(&self) -> u64 {
@@ -73,8 +93,51 @@ impl Package {
     pub fn last_modified_ms(&self) -> i64 {
         self.created_at_ms
     }
+    pub fn studies(&self) -> &[StudyInstanceUid] {
+        &self.studies
+    }
     /// DICOM instances in the package.
     pub fn instances(&self) -> usize {
         self.sources.iter().filter(|source| matches!(source, Source::Instance(_))).count()
     }
+
+    /// Bytes `range` of the ZIP, clipped to its end. One file is open at a time, and at most one chunk is
+    /// held. A file that is missing or damaged ends the stream with an error.
+    pub fn stream(self: &Arc<Self>, range: Range<u64>) -> PackageStream {
+        let end = range.end.min(self.len());
+        let start = (self.clone(), range.start, end);
+        let segments = stream::unfold(start, |(package, at, end)| async move {
+            let segment = package.layout.segment_at(at, end)?;
+            let next = at + segment.len();
+            let bytes = package.segment(segment).await;
+            // After an error nothing that follows would be in its place.
+            let next = if bytes.is_ok() { next } else { end };
+            let bytes = bytes.unwrap_or_else(|error| stream::once(async { Err(error) }).boxed());
+            Some((bytes, (package, next, end)))
+        });
+        segments.flatten().boxed()
+    }
+
+    async fn segment(&self, segment: Segment) -> io::Result<PackageStream> {
+        let (entry, range) = match segment {
+            Segment::Inline(bytes) => return Ok(stream::once(async { Ok(bytes) }).boxed()),
+            Segment::File { entry, range } => (entry, range),
+        };
+        match self.sources.get(entry) {
+            Some(Source::Made(bytes)) => {
+                let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+                let bytes = range.and_then(|(from, to)| (to <= bytes.len()).then(|| bytes.slice(from..to)));
+                let bytes = bytes.ok_or(io::ErrorKind::UnexpectedEof)?;
+                Ok(stream::once(async { Ok(bytes) }).boxed())
+            }
+            Some(Source::Instance(file)) => {
+                let file = self.archive.open(file).await.map_err(io::Error::other)?;
+                Ok(file.stream(range).boxed())
+            }
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,7 @@ impl Modified {
         let hour = number(time, 0, 2).filter(|hour| *hour < 24).unwrap_or(0);
         let minute = number(time, 2, 4).filter(|minute| *minute < 60).unwrap_or(0);
         let second = number(time, 4, 6).filter(|second| *second < 60).unwrap_or(0);
-        Self { date: (year - 1980) << 9 | month << 5 | day, time: hour << 11 | minute << 5 | second / 2 }
+        Self { date: ((year - 1980) << 9) | (month << 5) | day, time: (hour << 11) | (minute << 5) | (second / 2) }
     }
 }
 

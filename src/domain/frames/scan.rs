@@ -82,7 +82,7 @@ impl Fragments {
         let frame = |(offset, length): (&u64, &u64)| {
             let fragment = all.get(self.fragment_at(all, *offset)?)?;
             let end = fragment.start.checked_add(*length)?;
-            (end <= fragment.end).then(|| vec![fragment.start..end])
+            (end <= fragment.end).then(|| std::iter::once(fragment.start..end).collect())
         };
         self.extended.iter().zip(&self.extended_lengths).map(frame).collect()
     }

@@ -1,3 +1,5 @@
+#![allow(clippy::single_range_in_vec_init)] // a frame of one fragment
+
 use super::*;
 use crate::domain::instance::{FrameTable, InstanceFacts};
 use crate::domain::metadata::{Assembler, Form};
@@ -53,7 +55,7 @@ fn a_native_image_gives_its_facts() {
     for uid in [LE, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN] {
         let nodes = image(vec![
             value(Tag(0x0028, 0x0008), VR::IS, b"2 "),
-            value(Tag(0x0028, 0x0004), VR::CS, b"MONOCHROME2"),
+            value(Tag(0x0028, 0x0004), VR::CS, b"MONOCHROME2 "),
             value(PIXEL_DATA, VR::OW, &[7; 24]),
         ]);
         let facts = read(uid, &nodes);

@@ -1,6 +1,7 @@
 use super::testing::*;
 use super::*;
 use crate::domain::transfer_syntax::*;
+use dicom_core::VR;
 
 /// Writes events down, one a line.
 #[derive(Default)]
@@ -34,7 +35,7 @@ fn walk_in(uid: &str, bytes: &[u8], portion: usize) -> Result<String, ReadError>
     for bytes in bytes.chunks(portion) {
         walker.feed(bytes, &mut log)?;
     }
-    walker.finish(&mut log)?;
+    walker.finish()?;
     Ok(log.0.join(" "))
 }
 
@@ -336,5 +337,5 @@ fn an_error_stays() {
     let mut walker = Walker::new(syntax(LE), ReadLimits::default());
     let error = walker.feed(&nested(65, true), &mut Sum(0)).unwrap_err();
     assert_eq!(walker.feed(b"more", &mut Sum(0)), Err(error));
-    assert_eq!(walker.finish(&mut Sum(0)), Err(error));
+    assert_eq!(walker.finish(), Err(error));
 }

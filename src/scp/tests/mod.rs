@@ -4,6 +4,7 @@ mod bounds;
 mod nonsense;
 mod raw;
 mod sequences;
+mod storing;
 
 use super::*;
 use crate::archive::tests::Bench;
@@ -16,7 +17,7 @@ pub(super) struct Service {
     pub scp: Arc<Scp>,
     pub stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
-    _bench: Bench,
+    pub bench: Bench,
 }
 
 impl Service {
@@ -27,7 +28,7 @@ impl Service {
         let bench = Bench::new().await;
         let scp = Scp::new(dicom, limits, bench.archive.clone(), None);
         let task = tokio::spawn(serve(listener, Arc::clone(&scp), stop.clone()));
-        Self { address, scp, stop, task, _bench: bench }
+        Self { address, scp, stop, task, bench }
     }
     pub async fn stop(self) {
         self.stop.cancel();

@@ -1,0 +1,137 @@
+//! Which version of a package is served, and when a new one is frozen.
+
+use super::build::{self, Most};
+use super::error::PackageError;
+use super::frozen::Frozen;
+use super::{Package, Scope};
+use crate::archive::Archive;
+use crate::config::{Facility, Limits};
+use crate::domain::clock::Clock;
+use crate::index::packages::{FrozenPackage, NewPackage};
+use crate::index::{Index, StudyRow};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How long a study must have been left alone before its change makes a new version: a scanner that is
+/// still sending would make one a second.
+const QUIET_MS: i64 = 60_000;
+/// Versions held in memory, so that a range costs no row.
+const HELD: usize = 16;
+
+/// Makes packages, and finds those made before. Clones share it.
+#[derive(Clone)]
+pub struct Packages {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    archive: Archive,
+    index: Index,
+    clock: Clock,
+    facility: Facility,
+    most: Most,
+    /// One version is computed at a time.
+    building: tokio::sync::Mutex<()>,
+    held: Mutex<VecDeque<(String, Arc<Package>)>>,
+}
+
+impl Packages {
+    pub fn new(archive: Archive, index: Index, facility: Facility, limits: &Limits, clock: Clock) -> Self {
+        let most = Most { files: limits.package_files, bytes: limits.package_size.get() };
+        let held = Mutex::new(VecDeque::new());
+        let inner = Inner { archive, index, clock, facility, most, building: tokio::sync::Mutex::new(()), held };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The version to offer now: the newest, or a new one when a study has changed and been quiet for
+    /// 60 s. While studies still change, the last version stays; when there is none, what is there is frozen.
+    pub async fn current(&self, scope: &Scope) -> Result<Arc<Package>, PackageError> {
+        let studies = self.studies(scope).await?;
+        let revisions = build::revisions(&studies);
+        let busy = studies
+            .iter()
+            .map(|row| row.last_change_ms)
+            .max()
+            .is_some_and(|last| self.inner.clock.now_ms().saturating_sub(last) < QUIET_MS);
+        // A version that holds a study which is no longer in the scope is not served, changes or not.
+        let serves = |last: &FrozenPackage| last.revisions == revisions || (busy && within(&last.revisions, scope));
+        if let Some(last) = self.latest(scope).await?.filter(serves) {
+            return self.open(scope, last).await;
+        }
+        let _building = self.inner.building.lock().await;
+        if let Some(last) = self.latest(scope).await?.filter(serves) {
+            return self.open(scope, last).await;
+        }
+        let frozen = build::freeze(&self.inner.archive, &self.inner.facility, self.inner.most, studies).await?;
+        let (frozen, blob) = tokio::task::spawn_blocking(move || frozen.to_blob().map(|blob| (frozen, blob)))
+            .await
+            .map_err(PackageError::archive)??;
+        let new = NewPackage { scope: &scope.key, revisions: &revisions, etag: &frozen.etag(), files: &blob };
+        let stored = self.inner.index.keep_package(new).await.map_err(PackageError::archive)?;
+        self.hold(scope, stored, frozen)
+    }
+
+    /// A version frozen earlier, for a download that goes on: the one whose entity tag `is` accepts.
+    pub async fn frozen(&self, scope: &Scope, is: impl Fn(&str) -> bool) -> Result<Arc<Package>, PackageError> {
+        let kept = self.inner.index.packages(&scope.key).await.map_err(PackageError::archive)?;
+        let wanted = kept.into_iter().find(|version| is(&version.etag)).ok_or(PackageError::VersionGone)?;
+        if !within(&wanted.revisions, scope) {
+            return Err(PackageError::VersionGone);
+        }
+        self.open(scope, wanted).await
+    }
+
+    async fn studies(&self, scope: &Scope) -> Result<Vec<StudyRow>, PackageError> {
+        let mut rows = Vec::with_capacity(scope.studies.len());
+        for study in &scope.studies {
+            rows.extend(self.inner.archive.study(study).await.map_err(PackageError::archive)?);
+        }
+        if rows.is_empty() { Err(PackageError::Empty) } else { Ok(rows) }
+    }
+
+    async fn latest(&self, scope: &Scope) -> Result<Option<FrozenPackage>, PackageError> {
+        let kept = self.inner.index.packages(&scope.key).await.map_err(PackageError::archive)?;
+        Ok(kept.into_iter().next())
+    }
+
+    async fn open(&self, scope: &Scope, version: FrozenPackage) -> Result<Arc<Package>, PackageError> {
+        let held = self.held(|held| {
+            held.iter()
+                .find(|(key, package)| *key == scope.key && package.version == version.version)
+                .map(|(_, package)| package.clone())
+        });
+        if let Some(package) = held {
+            return Ok(package);
+        }
+        let blob = self.inner.index.package_files(&scope.key, version.version).await.map_err(PackageError::archive)?;
+        let blob = blob.ok_or(PackageError::VersionGone)?;
+        let frozen =
+            tokio::task::spawn_blocking(move || Frozen::from_blob(&blob)).await.map_err(PackageError::archive)??;
+        self.hold(scope, version, frozen)
+    }
+
+    fn hold(&self, scope: &Scope, version: FrozenPackage, frozen: Frozen) -> Result<Arc<Package>, PackageError> {
+        let studies = build::studies_of(&version.revisions);
+        let archive = self.inner.archive.clone();
+        let package = Package::new(archive, version.version, version.created_at_ms, studies, frozen)?;
+        // What was frozen is what is served, or nothing is.
+        if package.etag != version.etag {
+            return Err(PackageError::Frozen);
+        }
+        let package = Arc::new(package);
+        self.held(|held| {
+            held.push_front((scope.key.clone(), package.clone()));
+            held.truncate(HELD);
+        });
+        Ok(package)
+    }
+
+    fn held<T>(&self, with: impl FnOnce(&mut VecDeque<(String, Arc<Package>)>) -> T) -> T {
+        with(&mut self.inner.held.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Whether every study of a version is in the scope.
+fn within(revisions: &str, scope: &Scope) -> bool {
+    build::studies_of(revisions).iter().all(|study| scope.studies.contains(study))
+}
