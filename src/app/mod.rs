@@ -66,7 +66,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let limits = ServeLimits::web(&config.limits, &config.web);
     doors.spawn(web::serve(web_listener, web::web_router(shared.clone()), limits, stop.clone()));
     let limits = ServeLimits::patient(&config.limits, &config.patient);
-    doors.spawn(web::serve(patient, rooms.patient_router(&config), limits, stop.clone()));
+    doors.spawn(web::serve(patient, web::patient::router(rooms.patient(&config)), limits, stop.clone()));
     let limits = ServeLimits::control(&config.limits);
     doors.spawn(web::serve_control(control, web::control_router(shared), limits, stop.clone()));
     doors.close();

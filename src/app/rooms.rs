@@ -3,6 +3,7 @@
 use super::{SelfCheck, StartError};
 use crate::access::Access;
 use crate::access::bearer::Tokens;
+use crate::access::package::Packages;
 use crate::access::reads::Reads;
 use crate::archive::{Archive, ArchiveSettings, DataDirLock};
 use crate::audit::{Actor, Event, Kind};
@@ -12,6 +13,7 @@ use crate::index::{Index, IndexSettings};
 use crate::scp::Scp;
 use crate::store::Disk;
 use crate::web::ops::Readiness;
+use crate::web::patient::{PatientParts, PatientWeb};
 use crate::web::{Web, WebParts};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -22,6 +24,7 @@ pub(super) struct Rooms {
     pub index: Index,
     pub archive: Archive,
     pub access: Access,
+    packages: Packages,
     clock: Clock,
 }
 
@@ -48,7 +51,9 @@ impl Rooms {
             index.clone(),
             clock.clone(),
         )?;
-        Ok(Self { index, archive, access, clock })
+        let packages =
+            Packages::new(archive.clone(), index.clone(), config.facility.clone(), &config.limits, clock.clone());
+        Ok(Self { index, archive, access, packages, clock })
     }
 
     pub fn scp(&self, config: &Config, self_check: &SelfCheck) -> Arc<Scp> {
@@ -72,8 +77,17 @@ impl Rooms {
     }
 
     /// What `[patient]` serves.
-    pub fn patient_router(&self, _config: &Config) -> axum::Router {
-        axum::Router::new()
+    pub fn patient(&self, config: &Config) -> PatientWeb {
+        PatientWeb::new(PatientParts {
+            access: self.access.clone(),
+            archive: self.archive.clone(),
+            packages: self.packages.clone(),
+            facility: config.facility.clone(),
+            patient: config.patient.clone(),
+            link: config.link.clone(),
+            limits: config.limits.clone(),
+            clock: self.clock.clone(),
+        })
     }
 
     pub async fn record(&self, kind: Kind) -> Result<(), StartError> {
@@ -82,8 +96,7 @@ impl Rooms {
 
     pub async fn close(self) -> Result<(), StartError> {
         self.archive.stop().await;
-        self.index.close().await;
-        Ok(())
+        Ok(self.index.close().await?)
     }
 }
 

@@ -51,7 +51,7 @@ pub fn run(config: &Config, command: Command) -> Outcome {
                 .await
                 .map_err(Failure::failed)?;
             let removed = quarantine::remove(&store, &index, &id).await.map_err(Failure::failed)?;
-            index.close().await;
+            index.close().await.map_err(Failure::failed)?;
             match (removed, json) {
                 (false, _) => Err(unknown(&id)),
                 (true, true) => print_json(&json!({ "id": id, "removed": true })),

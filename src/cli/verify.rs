@@ -23,7 +23,7 @@ pub fn run(config: &Config, args: Args) -> Outcome {
         let index =
             Index::open(&config.data_dir, IndexSettings::default(), Clock::system()).await.map_err(Failure::failed)?;
         let report = archive::verify(&store, &index, args.full).await.map_err(Failure::failed)?;
-        index.close().await;
+        index.close().await.map_err(Failure::failed)?;
         if args.json {
             print_json(&report)?;
         } else {
