@@ -159,10 +159,12 @@ async fn million_studies_are_searched_fast() {
     }
     for size in [1_u32, 4, 32] {
         let mut times = Vec::new();
+        // Other UIDs than those of an earlier run in the same folder.
+        let first = std::process::id() % 10_000 * 100_000;
         for round in 0..100_u32 {
             let attributes =
                 [("Modality", "CT"), ("PatientID", "P"), ("StudyDate", "20260101"), ("PatientName", "A^B")];
-            let study = 900_000_000 + size * 1000 + round / 5;
+            let study = first + size * 1000 + round / 5;
             let instances = (0..size).map(|n| instance(study, 1, round * 100 + n, &attributes)).collect();
             let began = Instant::now();
             index.record(Batch { instances, ..Batch::default() }).await.unwrap();
