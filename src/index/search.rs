@@ -56,7 +56,7 @@ impl Index {
         let keys = keys(query)?;
         let mut reader = self.read().await?;
         let start = start(&mut reader, query, &keys).await?;
-        let mut sql = statement(query, &keys, &start, 100)?;
+        let sql = statement(query, &keys, &start, 100)?;
         let mut explain = Sql::new("EXPLAIN QUERY PLAN ");
         explain.push(sql.sql().as_str());
         let rows = explain.build().fetch_all(&mut *reader).await?;

@@ -1,6 +1,8 @@
 use super::{fixture, instance, range, single, tag, wildcard};
 use crate::domain::level::Level;
 use crate::domain::query::{Match, Query};
+use crate::index::{Index, IndexError, IndexSettings};
+use std::time::Duration;
 
 #[tokio::test]
 async fn studies_come_newest_first_and_a_limit_says_that_there_is_more() {
@@ -131,4 +133,21 @@ async fn a_key_below_the_level_is_refused() {
     let at = fixture().await;
     let query = Query::new(Level::Study).key(tag("InstanceNumber"), single("1"));
     assert!(at.index.search(&query).await.is_err());
+}
+
+#[tokio::test]
+async fn a_search_that_takes_too_long_is_ended_and_the_next_one_is_answered() {
+    let at = fixture().await;
+    for first in (0..1600).step_by(32) {
+        at.record((first..first + 32).map(|study| instance(study, 1, 1, &[("PatientComments", "none")])).collect())
+            .await;
+    }
+    let hurried = IndexSettings { search_timeout: Duration::ZERO, ..IndexSettings::default() };
+    let hurried = Index::open(at.folder.path(), hurried, at.clock.clone()).await.unwrap();
+    let slow = Query::new(Level::Study).key(tag("PatientComments"), wildcard("*x*"));
+    let ended = hurried.search(&slow).await;
+    assert!(matches!(ended, Err(IndexError::TooSlow)), "{ended:?}");
+    assert!(at.search(slow).await.rows.is_empty());
+    let quick = Query::new(Level::Study).key(tag("StudyInstanceUID"), single("1.7"));
+    assert_eq!(hurried.search(&quick).await.unwrap().rows.len(), 1);
 }
