@@ -126,7 +126,8 @@ impl Access {
             verified: 0,
             downloads: 0,
             bytes: 0,
-            week_began_at_ms: now_ms,
+            // The week of the byte limit begins with the first byte sent.
+            week_began_at_ms: 0,
             week_bytes: 0,
             patient: subject.patient,
         };

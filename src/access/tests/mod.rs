@@ -98,7 +98,7 @@ impl House {
         self.access.verify(token, &answers(code, birth_date), HOME, None).await.unwrap()
     }
     /// How often each kind of event stands in the trail, in the order of first appearance.
-    pub(super) async fn events(&self) -> Vec<String> {
+    pub(crate) async fn events(&self) -> Vec<String> {
         let mut rows = self.index.trail(None, 1000).await.unwrap();
         rows.reverse();
         rows.into_iter().map(|row| row.kind).filter(|kind| kind != "instances-received" && kind != "start").collect()

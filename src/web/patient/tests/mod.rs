@@ -7,7 +7,10 @@ mod visits;
 use super::*;
 use crate::access::Whose;
 use crate::access::tests::{House, token_of};
-use crate::archive::{Archive, ArchiveSettings};
+use crate::archive::{Archive, ArchiveSettings, Offer};
+use crate::demo::phantom::{self, PhantomSettings};
+use crate::domain::transfer_syntax;
+use crate::domain::uid::StudyInstanceUid;
 use crate::web::serve::Peer;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -17,6 +20,7 @@ use tower::ServiceExt;
 
 pub(super) struct Site {
     pub(super) house: House,
+    pub(super) archive: Archive,
     pub(super) router: Router,
 }
 
@@ -66,7 +70,7 @@ impl Site {
             limits,
             clock: house.clock.clone(),
         };
-        Self { house, router: router(PatientWeb::new(parts)) }
+        Self { archive: parts.archive.clone(), house, router: router(PatientWeb::new(parts)) }
     }
     pub(super) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
@@ -92,6 +96,23 @@ impl Site {
         let form_type = ("content-type", "application/x-www-form-urlencoded");
         let headers: Vec<_> = headers.iter().copied().chain([form_type]).collect();
         self.send(Method::POST, path, &headers, form).await
+    }
+    /// A small synthetic CT through the archive; the study's UID.
+    pub(super) async fn phantom(&self) -> StudyInstanceUid {
+        let settings = PhantomSettings { slices: 3, matrix: 64, birth_date: "19610307".into(), ..Default::default() };
+        for instance in phantom::study(&settings) {
+            let offer = Offer {
+                source: crate::archive::Source::default(),
+                transfer_syntax: transfer_syntax::lookup(instance.transfer_syntax.as_str()).unwrap(),
+                sop_class_uid: Some(instance.sop_class),
+                sop_instance_uid: Some(instance.sop_instance),
+                conflict: config::ConflictAnswer::Keep,
+            };
+            let mut intake = self.archive.begin(offer).unwrap();
+            intake.write(&instance.dataset).unwrap();
+            intake.finish().await.unwrap();
+        }
+        phantom::study_instance_uid(&settings)
     }
     /// A link that asks for the birth date only; its path.
     pub(super) async fn link(&self) -> (String, String) {
