@@ -44,6 +44,11 @@ pub const ROUTES: &[Route] = &[
     web("GET", "/metrics", [401, 200, 403, 200]),
     web("GET", "/api/v1/openapi.json", OPEN),
     web("GET", "/api/v1/status", [401, 200, 403, 200]),
+    web("GET", "/api/v1/links", [401, 200, 200, 403]),
+    Route { body: r#"{"study":"1.2"}"#, ..web("POST", "/api/v1/links", [401, 404, 404, 403]) },
+    web("GET", "/api/v1/links/{link}", [401, 404, 404, 403]),
+    web("DELETE", "/api/v1/links/{link}", [401, 404, 404, 403]),
+    Route { body: r#"{"expires":"30d"}"#, ..web("POST", "/api/v1/links/{link}/extend", [401, 404, 404, 403]) },
     web("GET", "/dicom-web/studies", SEARCH),
     web("GET", "/dicom-web/series", SEARCH),
     web("GET", "/dicom-web/instances", SEARCH),
@@ -63,6 +68,8 @@ pub const ROUTES: &[Route] = &[
     control("GET", "/metrics", "", [401, 200]),
     control("GET", "/api/v1/openapi.json", "", [200, 200]),
     control("GET", "/api/v1/status", "", [401, 200]),
+    control("GET", "/api/v1/links", "", [401, 200]),
+    control("POST", "/api/v1/links", r#"{"study":"1.2"}"#, [401, 404]),
     control("GET", "/api/v1/tokens", "", [403, 200]),
     control("POST", "/api/v1/tokens", r#"{"name":"portal"}"#, [403, 201]),
     control("DELETE", "/api/v1/tokens/{token}", "", [403, 404]),
@@ -86,6 +93,7 @@ mod tests {
                 .replace("{instance}", "1.4")
                 .replace("{frames}", "1")
                 .replace("{*path}", "7FE00010")
+                .replace("{link}", "0123456789abcdef")
                 .replace("{token}", "01ARZ3NDEKTSV4RRFFQ69G5FAV");
             let callers = match route.listener {
                 Listener::Web => vec![Who::Nobody, Who::Loopback, Who::token("share"), Who::token("read")],

@@ -1,6 +1,7 @@
 //! `/api/v1`: JSON for programs and for the command line. Described at `/api/v1/openapi.json`.
 
 pub mod body;
+mod links;
 mod openapi;
 #[cfg(test)]
 pub(in crate::web) use openapi::DOCUMENT;
@@ -13,5 +14,8 @@ use axum::routing::get;
 
 /// What is taken on `[web]` and on the control socket.
 pub fn router() -> Router<Web> {
-    Router::new().route("/openapi.json", get(openapi::document)).route("/status", get(status::status))
+    Router::new()
+        .route("/openapi.json", get(openapi::document))
+        .route("/status", get(status::status))
+        .merge(links::router())
 }
