@@ -65,6 +65,7 @@ impl Rooms {
         Web::new(WebParts {
             archive: self.archive.clone(),
             access: self.access.clone(),
+            packages: self.packages.clone(),
             tokens: Tokens::new(self.index.clone(), self.clock.clone()),
             reads: Reads::new(self.index.clone()),
             ae_title: config.dicom.ae_title.clone(),

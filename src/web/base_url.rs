@@ -156,7 +156,8 @@ mod tests {
     fn a_trusted_proxy_says_where_we_are_and_a_stranger_does_not() {
         let web = config::Web { trusted_proxies: vec!["10.9.0.0/16".parse().unwrap()], ..config::Web::default() };
         let (proxy, stranger) = ("10.9.0.1:1", "10.8.0.1:1");
-        let cases: &[(&str, &[(&str, &str)], &str)] = &[
+        type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+        let cases: &[Case] = &[
             (stranger, &[("host", "pacs:8080")], "http://pacs:8080"),
             (stranger, &[("host", "pacs"), ("x-forwarded-proto", "https")], "http://pacs"),
             (stranger, &[], "http://127.0.0.1:8080"),

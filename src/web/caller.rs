@@ -319,7 +319,8 @@ mod tests {
     fn only_a_plain_request_from_this_machine_is_anonymous() {
         let near = "127.0.0.1:5000";
         let web = config::Web::default();
-        let cases: &[(&str, &[(&str, &str)], bool)] = &[
+        type Case = (&'static str, &'static [(&'static str, &'static str)], bool);
+        let cases: &[Case] = &[
             (near, &[("host", "localhost:8080")], true),
             (near, &[("host", "127.0.0.1:8080")], true),
             (near, &[("host", "127.9.9.9")], true),

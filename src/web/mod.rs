@@ -25,6 +25,7 @@ pub use serve::{Peer, ServeLimits, serve, serve_control};
 
 use crate::access::Access;
 use crate::access::bearer::Tokens;
+use crate::access::package::Packages;
 use crate::access::reads::Reads;
 use crate::archive::Archive;
 use crate::config;
@@ -44,6 +45,7 @@ pub struct WebParts {
     pub archive: Archive,
     pub tokens: Tokens,
     pub access: Access,
+    pub packages: Packages,
     pub reads: Reads,
     /// Ours, as answers name it (Retrieve AE Title).
     pub ae_title: AeTitle,

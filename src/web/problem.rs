@@ -3,6 +3,7 @@
 //! came from a data set.
 
 use crate::access::AccessError;
+use crate::access::package::PackageError;
 use crate::archive::{RetrieveError, SearchError};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -163,6 +164,22 @@ impl From<AccessError> for Problem {
             E::TooLong(_) | E::TooShort => Self::bad_request(sentence(&error)),
             E::Index(_) => Self::unavailable(NO_INDEX).because(&error),
             E::Key { .. } | E::KeyFile { .. } | E::NoKey | E::Random | E::Hash => Self::internal().because(&error),
+        }
+    }
+}
+
+/// The one table of why there is no package, to a caller.
+impl From<PackageError> for Problem {
+    fn from(error: PackageError) -> Self {
+        use PackageError as E;
+        match error {
+            E::Empty => Self::not_found("There is no such study."),
+            E::TooManyFiles { .. } | E::TooLarge { .. } | E::Directory => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, sentence(&error))
+            }
+            E::VersionGone => Self::unavailable("The package has just changed; ask again."),
+            E::Frozen => Self::internal().because(&error),
+            E::Archive(_) => Self::unavailable(NO_INDEX).because(&error),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::serve::Peer;
 use super::{Web, WebParts, control_router, ops, web_router};
 use crate::access::Access;
 use crate::access::bearer::Tokens;
+use crate::access::package::Packages;
 use crate::access::reads::Reads;
 use crate::archive::{Archive, ArchiveSettings, Offer, Source};
 use crate::config;
@@ -60,14 +61,18 @@ impl Client {
         readiness.set(true);
         let url = "http://127.0.0.1:8081";
         let access = Access::open(dir.path(), config::Link::default(), url, index.clone(), clock.clone()).unwrap();
+        let limits = config::Limits::default();
+        let facility = config::Facility::default();
+        let packages = Packages::new(archive.clone(), index.clone(), facility, &limits, clock.clone());
         let web = Web::new(WebParts {
             archive,
+            packages,
             access,
             reads: Reads::new(index.clone()),
             tokens: Tokens::new(index, clock.clone()),
             ae_title: AeTitle::of_this_product(),
             config,
-            limits: config::Limits::default(),
+            limits,
             clock,
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
             readiness,

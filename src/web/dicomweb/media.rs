@@ -260,7 +260,8 @@ mod tests {
             "multipart/related; type=\"image/jls\"; transfer-syntax=\"1.2.840.10008.1.2.4.80\"; transfer-syntax=\"*\"";
         let either = "multipart/related; type=image/jls; q=1,multipart/related; type=application/octet-stream; q=0.1";
         let el = EXPLICIT_VR_LITTLE_ENDIAN;
-        let cases: &[(&str, &str, usize, Option<(&str, &str)>)] = &[
+        type Case = (&'static str, &'static str, usize, Option<(&'static str, &'static str)>);
+        let cases: &[Case] = &[
             ("", el, 1, Some((OCTETS, el))),
             ("*/*", JPEG, 3, Some(("image/jpeg", JPEG))),
             (octets, BIG, 2, Some((OCTETS, el))),

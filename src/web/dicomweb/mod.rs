@@ -10,6 +10,7 @@ mod json;
 mod media;
 mod metadata;
 mod multipart;
+mod package;
 mod params;
 mod qido;
 mod range;

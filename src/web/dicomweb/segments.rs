@@ -3,6 +3,7 @@
 //! its turn comes and read in chunks.
 
 use super::transform::{self, Swap};
+use crate::access::package::Package;
 use crate::archive::{Archive, InstanceFile};
 use crate::domain::instance::StoredFile;
 use crate::domain::reading::ReadLimits;
@@ -13,6 +14,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A stored file, open already or to be opened.
 #[derive(Debug, Clone)]
@@ -22,7 +24,7 @@ pub enum Handle {
 }
 
 /// One piece.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Segment {
     Literal(Bytes),
     /// Bytes of the file as they are.
@@ -35,6 +37,8 @@ pub enum Segment {
         dataset_offset: u64,
         range: Range<u64>,
     },
+    /// Bytes of a study's package.
+    Package(Arc<Package>, Range<u64>),
     /// The whole file as Explicit VR Little Endian; its length is not known before.
     Rewritten(Box<Rewritten>),
 }
@@ -43,9 +47,10 @@ impl Segment {
     fn length(&self) -> Option<u64> {
         match self {
             Self::Literal(bytes) => Some(bytes.len() as u64),
-            Self::File(_, range) | Self::Swapped(_, _, range) | Self::Inflated { range, .. } => {
-                Some(range.end.saturating_sub(range.start))
-            }
+            Self::File(_, range)
+            | Self::Swapped(_, _, range)
+            | Self::Inflated { range, .. }
+            | Self::Package(_, range) => Some(range.end.saturating_sub(range.start)),
             Self::Rewritten(_) => None,
         }
     }
@@ -56,6 +61,7 @@ impl Segment {
             Self::Literal(bytes) => Self::Literal(bytes.slice(from as usize..to as usize)),
             Self::File(file, range) => Self::File(file, within(range)),
             Self::Swapped(file, swap, range) => Self::Swapped(file, swap, within(range)),
+            Self::Package(package, range) => Self::Package(package, within(range)),
             Self::Inflated { file, dataset_offset, range } => {
                 Self::Inflated { file, dataset_offset, range: within(range) }
             }
@@ -76,7 +82,7 @@ pub struct Rewritten {
 }
 
 /// Pieces in order.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Segments(VecDeque<Segment>);
 
 impl Segments {
@@ -165,6 +171,7 @@ async fn start(archive: &Archive, segment: Segment) -> io::Result<Chunks> {
             let file = open(archive, file).await?;
             transform::inflated(file.stream(dataset_offset..file.size_bytes()), range).boxed()
         }
+        Segment::Package(package, range) => package.stream(range),
         Segment::Rewritten(what) => {
             let file = open(archive, what.file).await?;
             let dataset = file.stream(what.dataset_offset..file.size_bytes());

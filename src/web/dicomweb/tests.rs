@@ -312,3 +312,21 @@ async fn a_page_of_a_listed_origin_reads_answers_and_refusals() {
         assert_eq!(other.status(), if path == "/nothing" { 404 } else { 401 });
     }
 }
+
+#[tokio::test]
+async fn a_study_comes_as_a_package_that_can_be_resumed() {
+    let client = with(&[words(EXPLICIT_VR_LITTLE_ENDIAN, 1), words(IMPLICIT_VR_LITTLE_ENDIAN, 2)]).await;
+    let zip = ("accept", "application/zip;transfer-syntax=*");
+    let whole = client.get("/dicom-web/studies/1.2", &[zip]).await;
+    assert_eq!((whole.status().as_u16(), text(whole.headers(), "content-type")), (200, "application/zip".into()));
+    assert_eq!(text(whole.headers(), "content-length"), whole.body().len().to_string());
+    let archive = zip::ZipArchive::new(std::io::Cursor::new(whole.body().clone())).unwrap();
+    assert!(archive.file_names().any(|name| name.unwrap().ends_with("DICOMDIR")));
+
+    let etag = text(whole.headers(), "etag");
+    // A new instance makes a new version; the download that began goes on with its own.
+    client.store(&words(EXPLICIT_VR_LITTLE_ENDIAN, 3)).await;
+    let rest = client.get("/dicom-web/studies/1.2", &[zip, ("range", "bytes=100-"), ("if-range", &etag)]).await;
+    assert_eq!((rest.status().as_u16(), rest.body()), (206, &whole.body().slice(100..)));
+    assert_eq!(client.get(SERIES, &[zip]).await.status(), 406);
+}

@@ -6,7 +6,7 @@ use super::media::{self, DICOM, Instances, Packaging, Rewriting};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Rewritten, Segment, Segments};
-use super::{base_tag, hex, instance_url, nothing_there, select};
+use super::{base_tag, hex, instance_url, nothing_there, package, select};
 use crate::archive::{InstanceRow, file_header};
 use crate::domain::instance::Selector;
 use crate::domain::reading::ReadLimits;
@@ -66,11 +66,11 @@ async fn retrieve(
     }
     let accept = Accept::of(request.headers(), request.uri().query());
     let one = selector.instance.is_some();
-    let (packaging, rewriting) = match media::instances(&accept, &stored_syntaxes(&rows)?, one)? {
-        Instances::Dicom(packaging, rewriting) => (packaging, rewriting),
-        Instances::Zip => return Err(Problem::not_acceptable("A study is served as a package to patient links only.")),
-    };
+    let chosen = media::instances(&accept, &stored_syntaxes(&rows)?, one)?;
     reader.notes(web, request.extensions(), &selector.study).await;
+    let Instances::Dicom(packaging, rewriting) = chosen else {
+        return package::zip(web, selector, request).await;
+    };
     let digest = digest_of(&rows);
     let mut files = Vec::with_capacity(rows.len());
     // One file is opened before the headers leave, so that a damaged one is an error and not a short body.
