@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 use std::convert::Infallible;
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 /// Scheme, authority and path prefix, without a slash at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +39,12 @@ impl BaseUrl {
             authority: host.map_or_else(|| web.listen.to_string(), str::to_owned),
             prefix: String::new(),
         };
-        if let Some(Peer::Tcp { remote, .. }) = peer
-            && trusts(&web.trusted_proxies, remote.ip())
-        {
-            place.forwarded(headers);
+        if let Some(Peer::Tcp { remote, local }) = peer {
+            if trusts(&web.trusted_proxies, remote.ip()) {
+                place.forwarded(headers);
+            } else if place.names_without_port(local) {
+                place.set_port(local.port());
+            }
         }
         Self(place.to_string())
     }
@@ -100,6 +103,14 @@ impl Place {
                 self.prefix = prefix.to_owned();
             }
         }
+    }
+    /// Python's dicomweb-client leaves the port out of Host. Where Host is the very address that the
+    /// connection came to, its port is ours; a name may stand for a proxy that listens on port 80.
+    fn names_without_port(&self, local: SocketAddr) -> bool {
+        let host = self.authority.trim_matches(['[', ']']);
+        let address = host.parse::<IpAddr>();
+        address.is_ok_and(|address| address == local.ip())
+            || (host.eq_ignore_ascii_case("localhost") && local.ip().is_loopback())
     }
     fn set_scheme(&mut self, scheme: &str) {
         if let Some(known) = ["http", "https"].into_iter().find(|known| known.eq_ignore_ascii_case(scheme)) {
@@ -161,6 +172,8 @@ mod tests {
             (stranger, &[("host", "pacs:8080")], "http://pacs:8080"),
             (stranger, &[("host", "pacs"), ("x-forwarded-proto", "https")], "http://pacs"),
             (stranger, &[], "http://127.0.0.1:8080"),
+            (stranger, &[("host", "10.0.0.5")], "http://10.0.0.5:8080"),
+            (stranger, &[("host", "10.0.0.6")], "http://10.0.0.6"),
             (
                 proxy,
                 &[("host", "inner"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "outer")],
