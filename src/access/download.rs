@@ -100,7 +100,9 @@ impl Access {
             return Ok(Admission::Gone);
         };
         let week_over_ms = row.week_began_at_ms.saturating_add(WEEK_MS);
-        let allowed = package_bytes.saturating_mul(u64::from(self.0.link.package_sizes_per_week));
+        // In the units that are counted, or a small package would be used up by their rounding.
+        let package_units = package_bytes.div_ceil(UNIT).saturating_mul(UNIT);
+        let allowed = package_units.saturating_mul(u64::from(self.0.link.package_sizes_per_week));
         if now_ms < week_over_ms && row.week_bytes >= allowed {
             let left_ms = week_over_ms.saturating_sub(now_ms).unsigned_abs();
             return Ok(Admission::Much { seconds: left_ms.div_ceil(1000) });

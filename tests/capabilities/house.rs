@@ -1,0 +1,98 @@
+//! Start, stop, refusal to start, operations.
+
+use crate::support::{Bridge, Spawned};
+use std::process::Command;
+
+fn serve_with(text: &str) -> (Option<i32>, String) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let config = folder.path().join("bluebridge.toml");
+    let text = text.replace("DATA", folder.path().join("data").to_str().unwrap());
+    std::fs::write(&config, text).unwrap();
+    let done =
+        Command::new(env!("CARGO_BIN_EXE_bluebridge")).args(["serve", "--config"]).arg(&config).output().unwrap();
+    (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
+}
+
+#[test]
+fn a_wrong_configuration_is_one_sentence_and_exit_2() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let in_use = format!("data_dir = 'DATA'\n[dicom]\nlisten = '127.0.0.1:{port}'");
+    let cases = [
+        ("data_dri = 'x'", "unknown field"),
+        ("[limits]\nidle_timeout = 60", "write 90s"),
+        ("[dicom]\nlisten = '0.0.0.0:11112'", "[[dicom.peer]]"),
+        ("[patient]\nlisten = '0.0.0.0:8081'", "https://"),
+        ("[web.tls]\ncertificate = 'c'\nkey = 'k'", "[web.tls]"),
+        (in_use.as_str(), "in use"),
+    ];
+    for (text, expected) in cases {
+        let (code, said) = serve_with(text);
+        assert_eq!(code, Some(2), "{text}: {said}");
+        let sentence = said.lines().find(|line| line.starts_with("bluebridge: ")).unwrap_or_default();
+        assert!(sentence.contains(expected), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_folder_that_others_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    let (code, said) = serve_with(&format!("data_dir = {:?}", folder.path()));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("chmod 700"), "{said}");
+}
+
+#[test]
+fn a_second_daemon_on_the_same_folder_is_refused() {
+    let first = Spawned::start();
+    let (code, said) = serve_with(&format!(
+        "data_dir = {:?}\n[dicom]\nlisten='127.0.0.1:0'\n[web]\nlisten='127.0.0.1:0'\n[patient]\nlisten='127.0.0.1:0'",
+        first.data_dir()
+    ));
+    assert_ne!(code, Some(0));
+    assert!(said.contains("another bluebridge"), "{said}");
+    assert_eq!(first.terminate(), Some(0));
+}
+
+#[tokio::test]
+async fn operations_answer_and_metrics_are_declared() {
+    let bridge = Bridge::start().await;
+    bridge.modality("CT01").echo().await.unwrap();
+    for (path, expected) in [("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "bluebridge_associations")] {
+        let answer = bridge.web().get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.text().contains(expected), "{path}: {}", answer.text());
+    }
+    assert_eq!(bridge.patient().get("/healthz").await.status, 200);
+    bridge.stop().await;
+}
+
+#[tokio::test]
+async fn the_patients_listener_serves_nothing_of_the_archive() {
+    let bridge = Bridge::start().await;
+    for path in ["/dicom-web/studies", "/api/v1/links", "/metrics", "/readyz", "/staff", "/"] {
+        assert_eq!(bridge.patient().get(path).await.status, 404, "{path}");
+    }
+    bridge.stop().await;
+}
+
+#[tokio::test]
+async fn the_self_check_commits_and_calls() {
+    let bridge = Bridge::start_with(|config| {
+        // Even where loopback is no listed peer.
+        config.dicom.peer = vec![toml::from_str("name = 'CT'\nae_title = 'CT1'\naddress = '10.0.0.1'").unwrap()]
+    })
+    .await;
+    bridge.running.self_check().run().await.unwrap();
+    bridge.stop().await;
+}
+
+#[test]
+fn check_says_what_a_start_would_meet() {
+    let daemon = Spawned::start();
+    let done = daemon.cli(&["check"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stdout));
+    assert!(String::from_utf8_lossy(&done.stdout).contains("held by the daemon that is running"));
+}

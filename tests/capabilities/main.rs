@@ -1,0 +1,11 @@
+//! What a user can see, by capability, through the real sockets.
+
+mod support;
+
+mod house;
+mod patient_link;
+mod privacy;
+mod receive;
+mod restart;
+mod retrieve;
+mod search;

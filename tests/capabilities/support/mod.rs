@@ -1,0 +1,13 @@
+//! The harness: a daemon in a temporary folder on free ports, scanners that call it, an HTTP client,
+//! synthetic data. Nothing of ours is mocked, nothing sleeps.
+
+mod daemon;
+mod dataset;
+pub mod link;
+mod modality;
+mod web;
+
+pub use daemon::{Bridge, Spawned};
+pub use dataset::Dataset;
+pub use modality::Modality;
+pub use web::{Answer, Http};
