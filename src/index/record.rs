@@ -17,6 +17,7 @@ use crate::domain::attributes::tags;
 use crate::domain::level::Level;
 use crate::domain::uid::StudyInstanceUid;
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnection;
 use std::collections::HashMap;
 
 /// $1: [[study UID, series UID], ...]. Columns: see [`StudyState::read`] and [`SeriesState::read`].
@@ -29,10 +30,16 @@ const BEGIN: &str = "BEGIN IMMEDIATE;
     LEFT JOIN study ON study.study_instance_uid = wanted.value->>0
     LEFT JOIN series ON series.study_id = study.id AND series.series_instance_uid = wanted.value->>1";
 
-/// The lists: $1 new studies, $2 studies with new attributes, $3 studies with new aggregates, $4 terms,
-/// $5 new series, $6 series with new attributes, $7 series with new aggregates, $8 instances,
-/// $9 blobs, $10 conflicts, $11 blocked studies, $12 quarantine, $13 trail, $14 studies of the trail.
-const WRITE: &str = "
+/// One row of this view is one batch: lists as JSON, and the blobs that they point into. It is
+/// temporary: no part of the file, made when the writer is opened.
+const BATCH: &str = "CREATE TEMP VIEW batch AS SELECT
+    '' AS new_studies, '' AS full_studies, '' AS touched_studies, '' AS terms, '' AS new_series, '' AS full_series,
+    '' AS touched_series, '' AS instances, x'' AS blobs, '' AS conflicts, '' AS blocked, '' AS quarantine,
+    '' AS trail, '' AS trail_studies";
+
+/// What a row of `batch` does. Statements of a trigger run one after the other inside the connection's
+/// thread; sent as statements of their own, each would wake both threads when it ends.
+const WRITE_BATCH: &str = "CREATE TEMP TRIGGER write_batch INSTEAD OF INSERT ON batch BEGIN
     INSERT INTO study (id, study_instance_uid, study_date, study_time, accession_number, study_id,
         study_description, referring_physician_name, patient_name, patient_id, issuer_of_patient_id,
         patient_birth_date, patient_sex, attributes, modalities_in_study, sop_classes_in_study, series_count,
@@ -40,56 +47,69 @@ const WRITE: &str = "
     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
         value->>9, value->>10, value->>11, value->>12, value->>13, value->>14, value->>15, value->>16, value->>17,
         value->>18, value->>19, value->>20, value->>21, value->>22
-    FROM json_each($1);
+    FROM json_each(new.new_studies);
     UPDATE study SET study_date = j.value->>2, study_time = j.value->>3, accession_number = j.value->>4,
         study_id = j.value->>5, study_description = j.value->>6, referring_physician_name = j.value->>7,
         patient_name = j.value->>8, patient_id = j.value->>9, issuer_of_patient_id = j.value->>10,
         patient_birth_date = j.value->>11, patient_sex = j.value->>12, attributes = j.value->>13
-    FROM json_each($2) AS j WHERE study.id = j.value->>0;
+    FROM json_each(new.full_studies) AS j WHERE study.id = j.value->>0;
     UPDATE study SET modalities_in_study = j.value->>1, sop_classes_in_study = j.value->>2,
         series_count = j.value->>3, instance_count = j.value->>4, size_bytes = j.value->>5, revision = j.value->>6,
         last_change_ms = j.value->>7, blocked = j.value->>8
-    FROM json_each($3) AS j WHERE study.id = j.value->>0;
-    INSERT INTO term (kind, value) SELECT value->>1, value->>2 FROM json_each($4) WHERE true ON CONFLICT DO NOTHING;
+    FROM json_each(new.touched_studies) AS j WHERE study.id = j.value->>0;
+    INSERT INTO term (kind, value) SELECT value->>1, value->>2 FROM json_each(new.terms) WHERE true ON CONFLICT DO NOTHING;
     INSERT INTO term_study (term_id, study_id)
-    SELECT term.id, j.value->>0 FROM json_each($4) AS j
+    SELECT term.id, j.value->>0 FROM json_each(new.terms) AS j
     CROSS JOIN term ON term.kind = j.value->>1 AND term.value = j.value->>2 WHERE true ON CONFLICT DO NOTHING;
     INSERT INTO series (id, study_id, series_instance_uid, series_number, modality, series_description,
         body_part_examined, series_date, performed_procedure_step_start_date, attributes, sop_classes,
         instance_count, size_bytes, revision, last_change_ms)
     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
         value->>9, value->>10, value->>11, value->>12, value->>13, value->>14
-    FROM json_each($5);
+    FROM json_each(new.new_series);
     UPDATE series SET series_number = j.value->>3, modality = j.value->>4, series_description = j.value->>5,
         body_part_examined = j.value->>6, series_date = j.value->>7,
         performed_procedure_step_start_date = j.value->>8, attributes = j.value->>9
-    FROM json_each($6) AS j WHERE series.id = j.value->>0;
+    FROM json_each(new.full_series) AS j WHERE series.id = j.value->>0;
     UPDATE series SET sop_classes = j.value->>1, instance_count = j.value->>2, size_bytes = j.value->>3,
         revision = j.value->>4, last_change_ms = j.value->>5
-    FROM json_each($7) AS j WHERE series.id = j.value->>0;
+    FROM json_each(new.touched_series) AS j WHERE series.id = j.value->>0;
     INSERT INTO instance (id, series_id, sop_instance_uid, sop_class_uid, instance_number, number_of_frames,
         transfer_syntax_uid, directory, file_name, size_bytes, crc32, dataset_offset, received_at_ms, peer,
         calling_ae_title, called_ae_title, address, attributes, sha256)
     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
         value->>9, value->>10, value->>11, value->>12, value->>13, value->>14, value->>15, value->>16, value->>17,
-        substr($9, value->>18, 32)
-    FROM json_each($8);
+        substr(new.blobs, value->>18, 32)
+    FROM json_each(new.instances);
     INSERT INTO instance_metadata (instance_id, metadata, pixels)
-    SELECT value->>0, substr($9, value->>19, value->>20),
-        CASE WHEN value->>22 > 0 THEN substr($9, value->>21, value->>22) END
-    FROM json_each($8);
+    SELECT value->>0, substr(new.blobs, value->>19, value->>20),
+        CASE WHEN value->>22 > 0 THEN substr(new.blobs, value->>21, value->>22) END
+    FROM json_each(new.instances);
     INSERT INTO conflict (id, kind, severity, study_instance_uid, sop_instance_uid, path, size_bytes,
         received_at_ms, calling_ae_title)
     SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8
-    FROM json_each($10) WHERE true ON CONFLICT DO NOTHING;
-    UPDATE study SET blocked = 1 FROM json_each($11) AS j WHERE study.study_instance_uid = j.value;
+    FROM json_each(new.conflicts) WHERE true ON CONFLICT DO NOTHING;
+    UPDATE study SET blocked = 1 FROM json_each(new.blocked) AS j WHERE study.study_instance_uid = j.value;
     INSERT INTO quarantine (id, reason, offending, path, size_bytes, received_at_ms, calling_ae_title)
-    SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each($12);
+    SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6 FROM json_each(new.quarantine);
     INSERT INTO trail (sequence, recorded_ms, kind, event, prev_hash, hash)
-    SELECT value->>0, value->>1, value->>2, value->>3, unhex(value->>4), unhex(value->>5) FROM json_each($13);
+    SELECT value->>0, value->>1, value->>2, value->>3, unhex(value->>4), unhex(value->>5) FROM json_each(new.trail);
     INSERT INTO trail_study (study_instance_uid, sequence)
-    SELECT value->>0, value->>1 FROM json_each($14) WHERE true ON CONFLICT DO NOTHING;
+    SELECT value->>0, value->>1 FROM json_each(new.trail_studies) WHERE true ON CONFLICT DO NOTHING;
+    END";
+
+const WRITE: &str = "INSERT INTO batch (new_studies, full_studies, touched_studies, terms, new_series, full_series,
+        touched_series, instances, blobs, conflicts, blocked, quarantine, trail, trail_studies)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14);
     COMMIT";
+
+/// Makes `batch` on the connection that writes.
+pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<(), IndexError> {
+    for statement in [BATCH, WRITE_BATCH] {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
 
 impl Index {
     /// Keeps a batch in one transaction: instance rows, study and series aggregates and revisions, audit

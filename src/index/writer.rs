@@ -220,5 +220,6 @@ pub(super) async fn open(file: &Path) -> Result<Arc<Writer>, IndexError> {
         .run_direct(None, &mut connection, false)
         .await
         .map_err(|error| IndexError::Migration(Box::new(error)))?;
+    super::record::prepare(&mut connection).await?;
     Writer::new(connection).await
 }

@@ -10,4 +10,4 @@ mod socket;
 pub use admission::{Admission, Admitted, Full};
 pub use error::NetError;
 pub use listen::{listen, listen_unix};
-pub use socket::{DicomSocket, connect, dicom_socket};
+pub use socket::{DicomSocket, connect, dicom_socket, http_socket};

@@ -22,6 +22,17 @@ pub fn dicom_socket(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+/// Bytes that may wait in the kernel for a slow reader beyond what is on its way.
+const UNSENT_MAX: u32 = 128 << 10;
+
+/// Sets what an HTTP socket needs: answers leave at once, and the kernel takes little ahead of a slow
+/// reader, so that a download ends soon after its link was revoked.
+pub fn http_socket(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_MAX);
+}
+
 /// Connects to `address` within `timeout`, as a requestor.
 pub async fn connect(address: SocketAddr, timeout: Duration) -> Result<DicomSocket, NetError> {
     let stream = tokio::time::timeout(timeout, TcpStream::connect(address))

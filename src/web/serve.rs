@@ -4,7 +4,7 @@
 
 use super::paced::Paced;
 use crate::config;
-use crate::net::Admission;
+use crate::net::{self, Admission};
 use axum::Router;
 use axum::extract::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -111,7 +111,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
             metrics::counter!("bluebridge_http_connections_refused_total").increment(1);
             continue;
         };
-        let _ = stream.set_nodelay(true);
+        net::http_socket(&stream);
         let Ok(local) = stream.local_addr() else { continue };
         let peer = Peer::Tcp { remote, local: SocketAddr::new(local.ip().to_canonical(), local.port()) };
         server.spawn(stream, peer, guard);
