@@ -22,7 +22,7 @@ mod verify;
 
 pub use crate::domain::arrival::{Severity, Source};
 pub use crate::index::IndexError as SearchError;
-pub use crate::index::{InstanceDetail, InstanceRow, InstanceUids, SeriesRow, StudyRow};
+pub use crate::index::{InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
 pub use crate::store::part10::header as file_header;
 pub use error::{ArchiveError, Cause, ReceiveError, RetrieveError};
 pub use receive::{Intake, Offer, Received};

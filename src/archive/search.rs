@@ -4,7 +4,7 @@ use super::Archive;
 use crate::domain::instance::Selector;
 use crate::domain::query::{Page, Query};
 use crate::domain::uid::StudyInstanceUid;
-use crate::index::{IndexError, InstanceDetail, InstanceRow, InstanceUids, SeriesRow, StudyRow};
+use crate::index::{IndexError, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
 use futures_util::Stream;
 
 impl Archive {
@@ -17,6 +17,10 @@ impl Archive {
     }
     pub async fn instance(&self, selector: &Selector) -> Result<Option<InstanceDetail>, IndexError> {
         self.shared.index.instance(selector).await
+    }
+    /// Where the frames of one instance are.
+    pub async fn frames(&self, selector: &Selector) -> Result<Option<InstanceFrames>, IndexError> {
+        self.shared.index.frames(selector).await
     }
     /// The stored DICOM JSON of every instance of `selector`, as `Metadata::to_bytes` wrote it.
     pub fn metadata(

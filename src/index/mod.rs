@@ -30,8 +30,8 @@ mod writer;
 use crate::domain::clock::Clock;
 pub use error::IndexError;
 pub use rows::{
-    Batch, Existing, Held, InstanceDetail, InstanceRow, InstanceUids, NewConflict, NewInstance, NewQuarantined,
-    SeriesRow, StudyRow, TrailRow,
+    Batch, Existing, Held, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, NewConflict, NewInstance,
+    NewQuarantined, SeriesRow, StudyRow, TrailRow,
 };
 use std::path::Path;
 use std::sync::Arc;

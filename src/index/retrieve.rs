@@ -3,7 +3,7 @@
 
 use super::columns;
 use super::readers::Reader;
-use super::{Existing, Index, IndexError, InstanceDetail, InstanceRow, InstanceUids};
+use super::{Existing, Index, IndexError, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids};
 use crate::domain::attributes::Attributes;
 use crate::domain::frames;
 use crate::domain::instance::{FrameTable, PixelFacts, Selector, StoredFile};
@@ -61,6 +61,16 @@ const ONE: &str = "SELECT study.study_instance_uid, series.series_instance_uid, 
     LEFT JOIN instance_metadata ON instance_metadata.instance_id = instance.id
     WHERE instance.sop_instance_uid = $3 AND study.study_instance_uid = $1
         AND ($2 IS NULL OR series.series_instance_uid = $2)";
+/// Like [`ONE`] without what only its metadata needs.
+const FRAMES: &str = "SELECT study.study_instance_uid, series.series_instance_uid, instance.sop_instance_uid,
+        instance.sop_class_uid, series.series_number, instance.instance_number, series.modality,
+        series.series_description, instance.number_of_frames, instance.directory, instance.file_name,
+        instance.size_bytes, instance.crc32, instance.sha256, instance.dataset_offset,
+        instance.transfer_syntax_uid, instance.received_at_ms, instance_metadata.pixels
+    FROM instance CROSS JOIN series ON series.id = instance.series_id CROSS JOIN study ON study.id = series.study_id
+    LEFT JOIN instance_metadata ON instance_metadata.instance_id = instance.id
+    WHERE instance.sop_instance_uid = $3 AND study.study_instance_uid = $1
+        AND ($2 IS NULL OR series.series_instance_uid = $2)";
 const EXISTING: &str = "SELECT study.study_instance_uid, series.series_instance_uid, instance.sop_instance_uid,
         instance.sop_class_uid, series.series_number, instance.instance_number, series.modality,
         series.series_description, instance.number_of_frames, instance.directory, instance.file_name,
@@ -109,7 +119,7 @@ impl Index {
         let mut reader = self.read().await?;
         let study = selector.study.as_str();
         let rows = match (&selector.series, &selector.instance) {
-            (_, Some(_)) => fetch_one(&mut reader, selector).await?.into_iter().collect(),
+            (_, Some(_)) => fetch_one(&mut reader, ONE, selector).await?.into_iter().collect(),
             (Some(series), None) => {
                 sqlx::query(OF_SERIES).bind(study).bind(series.as_str()).fetch_all(&mut *reader).await?
             }
@@ -121,7 +131,7 @@ impl Index {
     /// One instance with its pixel facts and metadata. `selector.instance` names it.
     pub async fn instance(&self, selector: &Selector) -> Result<Option<InstanceDetail>, IndexError> {
         let mut reader = self.read().await?;
-        let Some(row) = fetch_one(&mut reader, selector).await? else { return Ok(None) };
+        let Some(row) = fetch_one(&mut reader, ONE, selector).await? else { return Ok(None) };
         let pixels: Option<Vec<u8>> = row.try_get(21)?;
         let metadata: Option<Vec<u8>> = row.try_get(20)?;
         Ok(Some(InstanceDetail {
@@ -130,6 +140,14 @@ impl Index {
             pixels: pixels.as_deref().map(decode_pixels).transpose()?,
             metadata: Metadata::from_bytes(metadata.unwrap_or_default()).map_err(|_| IndexError::Row)?,
         }))
+    }
+
+    /// Where one instance's frames are: what a viewer asks hundreds of times a second, so nothing else is read.
+    pub async fn frames(&self, selector: &Selector) -> Result<Option<InstanceFrames>, IndexError> {
+        let mut reader = self.read().await?;
+        let Some(row) = fetch_one(&mut reader, FRAMES, selector).await? else { return Ok(None) };
+        let pixels: Option<Vec<u8>> = row.try_get(17)?;
+        Ok(Some(InstanceFrames { row: instance_row(&row)?, pixels: pixels.as_deref().map(decode_pixels).transpose()? }))
     }
 
     /// `Metadata::to_bytes` of every instance of `selector`, in the order of [`Index::instances`], read
@@ -161,8 +179,12 @@ impl Index {
     }
 }
 
-async fn fetch_one(reader: &mut Reader, selector: &Selector) -> Result<Option<SqliteRow>, IndexError> {
-    Ok(sqlx::query(ONE)
+async fn fetch_one(
+    reader: &mut Reader,
+    statement: &'static str,
+    selector: &Selector,
+) -> Result<Option<SqliteRow>, IndexError> {
+    Ok(sqlx::query(statement)
         .bind(selector.study.as_str())
         .bind(selector.series.as_ref().map(|uid| uid.as_str()))
         .bind(selector.instance.as_ref().map(|uid| uid.as_str()))

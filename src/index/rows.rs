@@ -99,6 +99,13 @@ pub struct InstanceDetail {
     pub metadata: Metadata,
 }
 
+/// One instance as far as its frames are concerned.
+#[derive(Debug, Clone)]
+pub struct InstanceFrames {
+    pub row: InstanceRow,
+    pub pixels: Option<PixelFacts>,
+}
+
 /// One study with its aggregates.
 #[derive(Debug, Clone)]
 pub struct StudyRow {

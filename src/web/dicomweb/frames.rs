@@ -8,9 +8,9 @@ use super::representation::Representation;
 use super::segments::{Handle, Segment, Segments};
 use super::transform::{Swap, bits};
 use super::{base_tag, hex, instance_url, nothing_there, select};
-use crate::archive::{InstanceDetail, InstanceFile};
+use crate::archive::{InstanceFile, InstanceFrames};
 use crate::domain::frames::{bit_offset, locate};
-use crate::domain::instance::{FrameTable, PixelFacts};
+use crate::domain::instance::{FrameTable, PixelFacts, Selector};
 use crate::domain::transfer_syntax::{Encoding, TransferSyntax};
 use crate::web::Web;
 use crate::web::base_url::BaseUrl;
@@ -37,22 +37,26 @@ pub async fn frames(
 ) -> Result<Response, Problem> {
     let selector = select(&study, Some(&series), Some(&instance))?;
     let list = numbers(&list)?;
-    let detail = web.archive.instance(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
-    let pixels = detail.pixels.as_ref().ok_or_else(|| Problem::not_found("This instance has no pixel data."))?;
-    let stored = media::stored(detail.row.file.transfer_syntax_uid.as_str())?;
+    let found = web.archive.frames(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
+    let pixels = found.pixels.as_ref().ok_or_else(|| Problem::not_found("This instance has no pixel data."))?;
+    let stored = media::stored(found.row.file.transfer_syntax_uid.as_str())?;
     let accept = Accept::of(request.headers(), request.uri().query());
     let chosen = media::frames(&accept, stored, list.len())?;
 
     reader.notes(&web, request.extensions(), &selector.study).await;
-    let file = web.archive.open(&detail.row.file).await?;
-    let source = Source { detail: &detail, pixels, stored, file };
+    let file = web.archive.open(&found.row.file).await?;
+    let unit = match stored.encoding {
+        Encoding::ExplicitBig => big_endian_unit(&web, &selector, pixels).await?,
+        _ => 1,
+    };
+    let source = Source { found: &found, pixels, stored, file, unit };
     let mut names = String::new();
     let mut located = Vec::with_capacity(list.len());
     for number in list {
         let _ = write!(names, ".{number}");
         located.push((number, source.segments(number).await?));
     }
-    let digest = &detail.row.file.sha256;
+    let digest = &found.row.file.sha256;
     let (content_type, segments) = match (chosen.packaging, located.pop()) {
         (Packaging::Single, Some((_, only))) => {
             let mut segments = Segments::default();
@@ -61,7 +65,7 @@ pub async fn frames(
             (HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(media::OCTETS)), segments)
         }
         (_, last) => {
-            let uids = &detail.row.uids;
+            let uids = &found.row.uids;
             let location = instance_url(&base.dicomweb(), &uids.study, &uids.series, &uids.instance);
             let mut multipart = Multipart::new(chosen.media, digest.get(16..).unwrap_or_default());
             for (number, segments) in located.into_iter().chain(last) {
@@ -94,10 +98,12 @@ fn numbers(list: &str) -> Result<Vec<u32>, Problem> {
 }
 
 struct Source<'a> {
-    detail: &'a InstanceDetail,
+    found: &'a InstanceFrames,
     pixels: &'a PixelFacts,
     stored: &'static TransferSyntax,
     file: InstanceFile,
+    /// Bytes of one unit of the value, as big endian writes it; 1 elsewhere.
+    unit: u64,
 }
 
 impl Source<'_> {
@@ -111,7 +117,7 @@ impl Source<'_> {
                 "This instance has no such frame; they are numbered from 1 to (0028,0008) Number of Frames."
             }));
         };
-        let dataset = u64::from(self.detail.row.file.dataset_offset);
+        let dataset = u64::from(self.found.row.file.dataset_offset);
         let mut segments = Vec::with_capacity(ranges.len());
         for range in ranges {
             let handle = Handle::Open(self.file.clone());
@@ -124,8 +130,8 @@ impl Source<'_> {
                     let bytes = self.file.read_exact_at(dataset + range.start..dataset + range.end, BITS_MAX).await?;
                     Segment::Literal(Bytes::from(bits(&bytes, from, from + frame_bits)))
                 }
-                (Encoding::ExplicitBig, FrameTable::Native { .. }) if self.unit() > 1 => {
-                    let swap = Swap { unit: self.unit(), origin: dataset + self.pixels.value.start };
+                (Encoding::ExplicitBig, FrameTable::Native { .. }) if self.unit > 1 => {
+                    let swap = Swap { unit: self.unit, origin: dataset + self.pixels.value.start };
                     Segment::Swapped(handle, swap, dataset + range.start..dataset + range.end)
                 }
                 _ => Segment::File(handle, dataset + range.start..dataset + range.end),
@@ -133,16 +139,17 @@ impl Source<'_> {
         }
         Ok(segments)
     }
+}
 
-    /// Bytes of one unit of the value, as big endian writes it.
-    fn unit(&self) -> u64 {
-        let path = format!("7FE0{:04X}", self.pixels.element);
-        match self.detail.metadata.bulk_value(&path) {
-            Some(value) => super::bulk::unit_of(value, Some(self.pixels)),
-            None if self.pixels.bits_allocated > 8 => u64::from(self.pixels.bits_allocated / 8),
-            None => 1,
-        }
-    }
+/// Bytes of one unit of Pixel Data in a big endian instance: its VR is in the metadata only.
+async fn big_endian_unit(web: &Web, selector: &Selector, pixels: &PixelFacts) -> Result<u64, Problem> {
+    let detail = web.archive.instance(selector).await?;
+    let path = format!("7FE0{:04X}", pixels.element);
+    Ok(match detail.as_ref().and_then(|detail| detail.metadata.bulk_value(&path)) {
+        Some(value) => super::bulk::unit_of(value, Some(pixels)),
+        None if pixels.bits_allocated > 8 => u64::from(pixels.bits_allocated / 8),
+        None => 1,
+    })
 }
 
 #[cfg(test)]
