@@ -15,6 +15,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -105,6 +106,7 @@ fn run(receiver: &mpsc::Receiver<Arrival>, shared: &Arc<Shared>, runtime: &Handl
 }
 
 fn commit(shared: &Arc<Shared>, runtime: &Handle, arrivals: Vec<Arrival>) {
+    let began = Instant::now();
     if let Err(error) = shared.check_intake() {
         for arrival in arrivals {
             let _ = arrival.answer.send(Err(error.clone()));
@@ -129,6 +131,7 @@ fn commit(shared: &Arc<Shared>, runtime: &Handle, arrivals: Vec<Arrival>) {
     if let Some(named) = batch.sync_directories() {
         named.record();
     }
+    metrics::histogram!("bluebridge_commit_seconds").record(began.elapsed());
 }
 
 impl Arrival {

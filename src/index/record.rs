@@ -366,6 +366,7 @@ impl Rows {
         }
         statement.execute(turn.connection()?).await?;
         turn.done(written as u64);
+        trail::count(&self.events);
         Ok(())
     }
 }

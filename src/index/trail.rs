@@ -2,7 +2,7 @@
 
 use super::writer::Heads;
 use super::{Index, IndexError, TrailRow};
-use crate::audit::{self, Event, Hash};
+use crate::audit::{self, Event, Hash, Kind};
 use crate::domain::uid::StudyInstanceUid;
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
@@ -33,7 +33,18 @@ pub(super) fn chained(heads: &mut Heads, now_ms: i64, events: &[Event]) -> Vec<C
     events.iter().map(chain).collect()
 }
 
-/// The rows as the lists $13 and $14 of `record::WRITE`.
+/// Counts what the trail now tells, by its kind.
+pub(super) fn count(events: &[Event]) {
+    for event in events {
+        metrics::counter!("bluebridge_events_total", "kind" => event.kind.word()).increment(1);
+        if event.kind == Kind::InstancesReceived {
+            metrics::counter!("bluebridge_instances_received_total").increment(event.instances.unwrap_or(0));
+            metrics::counter!("bluebridge_received_bytes_total").increment(event.bytes.unwrap_or(0));
+        }
+    }
+}
+
+/// The rows as the lists `trail` and `trail_studies` of `record::BATCH`.
 pub(super) fn as_json(rows: &[Chained]) -> (Vec<Value>, Vec<Value>) {
     let row =
         |row: &Chained| json!([row.sequence, row.recorded_ms, row.kind, row.event, hex(&row.previous), hex(&row.hash)]);

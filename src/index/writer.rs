@@ -172,7 +172,9 @@ impl Transaction<'_> {
     pub(super) async fn append(&mut self, event: &Event) -> Result<(), IndexError> {
         let rows = super::trail::chained(&mut self.turn.heads, self.turn.now_ms, std::slice::from_ref(event));
         let connection = self.turn.connection()?;
-        super::trail::insert(connection, &rows).await
+        super::trail::insert(connection, &rows).await?;
+        super::trail::count(std::slice::from_ref(event));
+        Ok(())
     }
     pub(super) async fn commit(mut self) -> Result<(), IndexError> {
         sqlx::query("COMMIT").execute(self.turn.connection()?).await?;

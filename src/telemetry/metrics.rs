@@ -26,12 +26,19 @@ fn describe() {
     describe_gauge!("bluebridge_associations_active", "DICOM associations open now");
     describe_counter!("bluebridge_associations_total", "DICOM associations by how they ended");
     describe_counter!("bluebridge_associations_rejected_total", "DICOM associations rejected, by reason");
+    describe_counter!(
+        "bluebridge_connections_dropped_total",
+        "DICOM connections closed before an association, by reason"
+    );
+    describe_counter!("bluebridge_pdu_oversize_total", "P-DATA-TF PDUs longer than announced");
+    describe_counter!("bluebridge_dataset_bytes_total", Unit::Bytes, "Bytes of data sets that came by C-STORE");
     describe_counter!("bluebridge_store_responses_total", "C-STORE responses by status");
-    describe_counter!("bluebridge_instances_received_total", "Instances committed, by outcome");
-    describe_counter!("bluebridge_received_bytes_total", Unit::Bytes, "Bytes of instances committed");
-    describe_histogram!("bluebridge_commit_seconds", Unit::Seconds, "Time from the last byte to the commit");
+    describe_counter!("bluebridge_instances_received_total", "New instances committed");
+    describe_counter!("bluebridge_received_bytes_total", Unit::Bytes, "Bytes of new instances committed");
+    describe_counter!("bluebridge_events_total", "Audit events by kind");
+    describe_histogram!("bluebridge_commit_seconds", Unit::Seconds, "Time in which one batch becomes durable");
     describe_counter!("bluebridge_http_requests_total", "HTTP requests by listener, route and status");
-    describe_counter!("bluebridge_link_events_total", "Patient link events by kind");
+    describe_counter!("bluebridge_http_connections_refused_total", "HTTP connections closed over the cap");
     describe_gauge!("bluebridge_free_bytes", Unit::Bytes, "Free space on the file system of data_dir");
     describe_counter!("bluebridge_panics_total", "Tasks that ended in a panic");
 }

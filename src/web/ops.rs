@@ -26,7 +26,7 @@ impl Readiness {
 }
 
 pub fn router() -> Router<Web> {
-    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(metrics))
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).route("/metrics", get(render_metrics))
 }
 
 /// 200 while the process answers at all.
@@ -49,9 +49,12 @@ async fn readyz(State(web): State<Web>) -> Result<&'static str, Problem> {
 }
 
 /// The Prometheus text format, for this machine or a caller with the scope read.
-async fn metrics(State(web): State<Web>, caller: Caller) -> Result<Response, Problem> {
+async fn render_metrics(State(web): State<Web>, caller: Caller) -> Result<Response, Problem> {
     if caller.kind != Kind::Loopback {
         caller.require(Scope::Read)?;
+    }
+    if let Ok(space) = web.archive.space() {
+        metrics::gauge!("bluebridge_free_bytes").set(space.free_bytes as f64);
     }
     web.metrics.run_upkeep();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], web.metrics.render()).into_response())

@@ -60,7 +60,15 @@ fn a_second_daemon_on_the_same_folder_is_refused() {
 async fn operations_answer_and_metrics_are_declared() {
     let bridge = Bridge::start().await;
     bridge.modality("CT01").echo().await.unwrap();
-    for (path, expected) in [("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "bluebridge_associations")] {
+    bridge.modality("CT01").store_all(&crate::support::Dataset::series(2)).await;
+    for (path, expected) in [
+        ("/healthz", "ok"),
+        ("/readyz", "ready"),
+        ("/metrics", "bluebridge_associations_total"),
+        ("/metrics", "bluebridge_instances_received_total"),
+        ("/metrics", "bluebridge_commit_seconds"),
+        ("/metrics", "bluebridge_free_bytes"),
+    ] {
         let answer = bridge.web().get(path).await;
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.text().contains(expected), "{path}: {}", answer.text());

@@ -54,6 +54,9 @@ format = "json"
     def start(self, *prefix: str) -> "Bridge":
         with self.log.open("ab") as log:
             self.process = subprocess.Popen([*prefix, BINARY, "serve", "--config", str(self.config)], stderr=log)
+        return self.wait_until_ready()
+
+    def wait_until_ready(self) -> "Bridge":
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()[-3000:]
