@@ -32,7 +32,7 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Move a link's expiry, up to [link] expires_max after its grant.
+    /// Move a link's expiry, up to `link.expires_max` after its grant.
     Extend {
         id: String,
         /// From now, such as 30d.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Send C-ECHO to a [[destination]] by name, or to AE@host:port.
+    /// Send C-ECHO to a configured destination by name, or to AE@host:port.
     Echo {
         node: String,
         #[arg(long)]

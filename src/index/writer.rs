@@ -47,7 +47,7 @@ impl Writer {
         Ok(Arc::new(Self { writing: Mutex::new(writing), written: AtomicU64::new(0), wake: Notify::new() }))
     }
 
-    /// Waits for the turn to write. The transaction is not begun: [`Turn::begin`], or a statement that
+    /// Waits for the turn to write. The transaction is not begun: that is for a statement that
     /// begins with `BEGIN IMMEDIATE`.
     pub(super) async fn turn(&self, clock: &Clock) -> Result<Turn<'_>, IndexError> {
         let mut writing = self.writing.lock().await;
