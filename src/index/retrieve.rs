@@ -22,63 +22,62 @@ const PAGE: u32 = 64;
 /// The first page is small, so that the first byte leaves at once.
 const FIRST_PAGE: u32 = 4;
 
-/// What every query here selects for an [`InstanceRow`], and `FROM` with its joins.
-macro_rules! instance_rows {
-    ($more:literal, $where:literal) => {
+/// The columns that an [`InstanceRow`] is made of, in its order.
+macro_rules! instance_columns {
+    () => {
+        "SELECT study.study_instance_uid, series.series_instance_uid, instance.sop_instance_uid,
+            instance.sop_class_uid, series.series_number, instance.instance_number, series.modality,
+            series.series_description, instance.number_of_frames, instance.directory, instance.file_name,
+            instance.size_bytes, instance.crc32, instance.sha256, instance.dataset_offset,
+            instance.transfer_syntax_uid, instance.received_at_ms"
+    };
+}
+/// From a study to its instances.
+macro_rules! downwards {
+    ($where:literal) => {
         concat!(
-            "SELECT study.study_instance_uid, series.series_instance_uid, instance.sop_instance_uid,
-                instance.sop_class_uid, series.series_number, instance.instance_number, series.modality,
-                series.series_description, instance.number_of_frames, instance.directory, instance.file_name,
-                instance.size_bytes, instance.crc32, instance.sha256, instance.dataset_offset,
-                instance.transfer_syntax_uid, instance.received_at_ms",
-            $more,
+            instance_columns!(),
             " FROM study CROSS JOIN series ON series.study_id = study.id
               CROSS JOIN instance ON instance.series_id = series.id ",
             $where
         )
     };
 }
+/// One instance, found by its own UID; the others must agree. $1 study, $2 series or NULL, $3 instance.
+macro_rules! one_instance {
+    ($more:literal) => {
+        concat!(
+            instance_columns!(),
+            $more,
+            " FROM instance CROSS JOIN series ON series.id = instance.series_id
+              CROSS JOIN study ON study.id = series.study_id
+              LEFT JOIN instance_metadata ON instance_metadata.instance_id = instance.id
+              WHERE instance.sop_instance_uid = $3 AND study.study_instance_uid = $1
+                AND ($2 IS NULL OR series.series_instance_uid = $2)"
+        )
+    };
+}
 
-const OF_STUDY: &str = instance_rows!(
-    "",
+const OF_STUDY: &str = downwards!(
     "WHERE study.study_instance_uid = $1
      ORDER BY series.series_number, series.series_instance_uid, instance.instance_number,
         instance.sop_instance_uid"
 );
-const OF_SERIES: &str = instance_rows!(
-    "",
+const OF_SERIES: &str = downwards!(
     "WHERE study.study_instance_uid = $1 AND series.series_instance_uid = $2
      ORDER BY instance.instance_number, instance.sop_instance_uid"
 );
-/// An instance is found by its own UID; the others must agree.
-const ONE: &str = "SELECT study.study_instance_uid, series.series_instance_uid, instance.sop_instance_uid,
-        instance.sop_class_uid, series.series_number, instance.instance_number, series.modality,
-        series.series_description, instance.number_of_frames, instance.directory, instance.file_name,
-        instance.size_bytes, instance.crc32, instance.sha256, instance.dataset_offset,
-        instance.transfer_syntax_uid, instance.received_at_ms, instance.attributes, series.attributes,
-        study.attributes, instance_metadata.metadata, instance_metadata.pixels
-    FROM instance CROSS JOIN series ON series.id = instance.series_id CROSS JOIN study ON study.id = series.study_id
-    LEFT JOIN instance_metadata ON instance_metadata.instance_id = instance.id
-    WHERE instance.sop_instance_uid = $3 AND study.study_instance_uid = $1
-        AND ($2 IS NULL OR series.series_instance_uid = $2)";
-/// Like [`ONE`] without what only its metadata needs.
-const FRAMES: &str = "SELECT study.study_instance_uid, series.series_instance_uid, instance.sop_instance_uid,
-        instance.sop_class_uid, series.series_number, instance.instance_number, series.modality,
-        series.series_description, instance.number_of_frames, instance.directory, instance.file_name,
-        instance.size_bytes, instance.crc32, instance.sha256, instance.dataset_offset,
-        instance.transfer_syntax_uid, instance.received_at_ms, instance_metadata.pixels
-    FROM instance CROSS JOIN series ON series.id = instance.series_id CROSS JOIN study ON study.id = series.study_id
-    LEFT JOIN instance_metadata ON instance_metadata.instance_id = instance.id
-    WHERE instance.sop_instance_uid = $3 AND study.study_instance_uid = $1
-        AND ($2 IS NULL OR series.series_instance_uid = $2)";
-const EXISTING: &str = "SELECT study.study_instance_uid, series.series_instance_uid, instance.sop_instance_uid,
-        instance.sop_class_uid, series.series_number, instance.instance_number, series.modality,
-        series.series_description, instance.number_of_frames, instance.directory, instance.file_name,
-        instance.size_bytes, instance.crc32, instance.sha256, instance.dataset_offset,
-        instance.transfer_syntax_uid, instance.received_at_ms, instance.attributes, series.attributes,
-        study.attributes
+const ONE: &str = one_instance!(
+    ", instance.attributes, series.attributes, study.attributes, instance_metadata.metadata, instance_metadata.pixels"
+);
+/// Without what only the metadata needs.
+const FRAMES: &str = one_instance!(", instance_metadata.pixels");
+const EXISTING: &str = concat!(
+    instance_columns!(),
+    ", instance.attributes, series.attributes, study.attributes
     FROM json_each($1) AS wanted CROSS JOIN instance ON instance.sop_instance_uid = wanted.value
-    CROSS JOIN series ON series.id = instance.series_id CROSS JOIN study ON study.id = series.study_id";
+    CROSS JOIN series ON series.id = instance.series_id CROSS JOIN study ON study.id = series.study_id"
+);
 const SERIES: &str = "SELECT series.id, series.series_instance_uid FROM study
     CROSS JOIN series ON series.study_id = study.id
     WHERE study.study_instance_uid = $1 AND ($2 IS NULL OR series.series_instance_uid = $2)
