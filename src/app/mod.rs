@@ -98,8 +98,9 @@ impl Running {
         self.stop.cancel();
         self.doors.wait().await;
         let _ = std::fs::remove_file(self.config.data_dir.join("control.sock"));
-        self.rooms.record(Kind::Stop).await?;
-        self.rooms.close().await
+        let noted = self.rooms.record(Kind::Stop).await;
+        self.rooms.close().await?;
+        noted
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::ConflictAnswer;
 use crate::domain::arrival::Severity;
 use crate::domain::instance::{InstanceFacts, StoredFile};
 use crate::domain::uid::{SopInstanceUid, StudyInstanceUid};
-use crate::index::{self, Existing, NewConflict, NewInstance, NewQuarantined};
+use crate::index::{self, Existing, IndexError, NewConflict, NewInstance, NewQuarantined};
 use crate::store::{Folder, PartFile, Place};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -120,7 +120,7 @@ impl<'a> Batch<'a> {
                 self.rows.instances.push(new);
                 return Ok(Some((Ok(Received::New), Kept::Object(part))));
             }
-            Standing::Stored(None, _) => return Ok(None),
+            Standing::Stored(None, _) => return self.heal(&mut part, &new.facts.sop_instance_uid),
             Standing::InThisBatch(None, _) => return Ok(Some((Ok(Received::Duplicate), Kept::Nothing))),
             Standing::Stored(Some(severity), served) | Standing::InThisBatch(Some(severity), served) => {
                 (severity, served)
@@ -174,6 +174,20 @@ impl<'a> Batch<'a> {
         }
         self.shared.store.disk().remove(&path).map_err(|error| self.shared.disk_failed(error))?;
         Ok(false)
+    }
+
+    /// The same bytes again. When the stored file is gone or cut short, sending again is how people mend
+    /// it: these bytes take its place before anybody is told that they are stored.
+    fn heal(&mut self, part: &mut PartFile, uid: &SopInstanceUid) -> Result<Placed, ReceiveError> {
+        let Some(stored) = self.existing.get(uid).map(|first| first.file.clone()) else { return Ok(None) };
+        let found = self.shared.store.size(&stored.path).map_err(|error| self.shared.disk_failed(error))?;
+        if found == Some(stored.size_bytes) {
+            return Ok(None);
+        }
+        tracing::warn!(file = stored.path, "an object that was missing or cut short is mended by its sender");
+        let placed = self.shared.store.replace_object(part, &stored.path);
+        self.touch(placed)?;
+        Ok(Some((Ok(Received::Duplicate), Kept::Nothing)))
     }
 
     fn standing(&self, new: &NewInstance) -> Standing {
@@ -238,7 +252,9 @@ impl<'a> Batch<'a> {
         match self.runtime.block_on(self.shared.index.record(rows)) {
             Ok(()) => self.answer(),
             Err(error) => {
-                let rolled_back = error.is_full() || self.is_absent(first);
+                // After an I/O error the commit may be in the WAL although it cannot be seen: the files stay.
+                let unknown = matches!(error, IndexError::Io(_) | IndexError::Corrupt(_));
+                let rolled_back = error.is_full() || (!unknown && self.is_absent(first));
                 let error = self.shared.index_failed(error);
                 if rolled_back { self.take_back(&error) } else { self.leave(&error) }
             }
@@ -263,7 +279,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Nothing of the batch is kept.
-    fn take_back(self, error: &ReceiveError) {
+    pub(super) fn take_back(self, error: &ReceiveError) {
         for waiting in self.waiting {
             match waiting.kept {
                 Kept::Nothing => {}

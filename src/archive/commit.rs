@@ -128,6 +128,10 @@ fn commit(shared: &Arc<Shared>, runtime: &Handle, arrivals: Vec<Arrival>) {
     for arrival in arrivals {
         batch.place(arrival);
     }
+    // A sync that failed while the batch was placed ends it: nothing after it is known to be durable.
+    if let Err(error) = shared.check_intake() {
+        return batch.take_back(&error);
+    }
     if let Some(named) = batch.sync_directories() {
         named.record();
     }

@@ -65,10 +65,15 @@ pub(super) async fn begin(
         for (_, file) in shared.index.files_in(&directory).await.map_err(index_error)? {
             let full = shared.store.is_written_since(&file.path, since_ms)?;
             in_time = in_time && Instant::now() < deadline;
-            match state(&shared.store, &file, full && in_time)? {
-                State::Whole => {}
-                State::Missing => report.missing += 1,
-                State::Damaged => report.damaged += 1,
+            match state(&shared.store, &file, full && in_time) {
+                Ok(State::Whole) => {}
+                Ok(State::Missing) => report.missing += 1,
+                Ok(State::Damaged) => report.damaged += 1,
+                // One bad sector must not keep every scanner waiting.
+                Err(error) => {
+                    tracing::error!(file = file.path, error = %Chain(&error), "an object cannot be read");
+                    report.damaged += 1;
+                }
             }
             report.rechecked += usize::from(full && in_time);
         }

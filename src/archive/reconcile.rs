@@ -159,9 +159,14 @@ async fn adopt(
 ) -> Result<(), ArchiveError> {
     let mut found = Vec::new();
     for (path, sha256) in orphans {
-        match read_object(shared, path, sha256)? {
-            Ok(instance) => found.push(instance),
-            Err(record) => set_aside(shared, path, &record, report)?,
+        match read_object(shared, path, sha256) {
+            Ok(Ok(instance)) => found.push(instance),
+            Ok(Err(record)) => set_aside(shared, path, &record, report)?,
+            // It was never acknowledged, or its row would name it; the next start looks again.
+            Err(error) => {
+                tracing::error!(file = path, error = %error, "an object without a row cannot be read");
+                report.damaged += 1;
+            }
         }
     }
     let uids: Vec<_> = found.iter().map(|new| new.facts.sop_instance_uid.clone()).collect();

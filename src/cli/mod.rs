@@ -73,6 +73,8 @@ type Outcome = Result<(), Failure>;
 
 /// Runs the command of this process's arguments.
 pub fn run() -> ExitCode {
+    // Whatever we or SQLite make is ours alone, however the shell that started us was set up.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(message) => {

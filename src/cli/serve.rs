@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub fn run((config, notices): Checked) -> Outcome {
     telemetry::init(&config.log).map_err(Failure::usage)?;
+    raise_open_files();
     runtime()?.block_on(async {
         for notice in &notices {
             tracing::warn!("{notice}");
@@ -31,6 +32,18 @@ pub fn run((config, notices): Checked) -> Outcome {
 }
 
 const FATAL: &str = "storage failed";
+
+/// Connections and files together may exceed the usual soft limit of 1,024.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.unwrap_or(u64::MAX).min(8192);
+    if current.is_some_and(|current| current < wanted)
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+    {
+        tracing::warn!(%error, "the limit of open files could not be raised");
+    }
+}
 
 /// Few threads for blocking work, so that the process stays below its TasksMax.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -144,6 +144,14 @@ impl Index {
         lid_sha256: &[u8; 32],
         change: impl FnOnce(&mut LinkRow) -> Vec<Event> + Send,
     ) -> Result<bool, IndexError> {
+        // Every range of a download comes by here, and a used ticket never becomes unused.
+        let seen = sqlx::query("SELECT 1 FROM download_ticket WHERE ticket_sha256 = $1")
+            .bind(ticket_sha256.as_slice())
+            .fetch_optional(&mut *self.read().await?)
+            .await?;
+        if seen.is_some() {
+            return Ok(false);
+        }
         let mut transaction = self.write().await?;
         sqlx::query("DELETE FROM download_ticket WHERE expires_at_ms <= $1")
             .bind(now_ms)

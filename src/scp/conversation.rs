@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a peer has to read our last PDU once we are stopping.
 const PARTING: Duration = Duration::from_secs(1);
+/// After SIGTERM an instance that is arriving has this long.
+const DRAIN: Duration = Duration::from_secs(30);
 
 /// How an association ended well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,6 +222,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Ending, AssociationError> {
     let mut assembler = Assembler::new(scp.command_max);
     let mut exchange: Option<Exchange> = None;
+    // One for the whole association: a sender that trickles must not hold the stop up.
+    let drained = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::pin!(drained);
     loop {
         let incoming = if assembler.between_messages() {
             tokio::select! {
@@ -231,7 +239,14 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
                 incoming = association.next() => incoming?,
             }
         } else {
-            association.next().await?
+            tokio::select! {
+                biased;
+                incoming = association.next() => incoming?,
+                () = &mut drained => {
+                    association.abort_without_reason().await;
+                    return Ok(Ending::Stopped);
+                }
+            }
         };
         let slice = match incoming {
             Incoming::Slice(slice) => slice,

@@ -115,7 +115,9 @@ impl Disk {
         self.run(Operation::Sync, || file.sync_data())
     }
     pub fn sync_directory(&self, path: &Path) -> Result<(), StoreError> {
-        self.run(Operation::SyncDirectory, || File::open(path)?.sync_all())
+        // A directory that cannot be opened (too many open files, say) is no lost sync.
+        let directory = self.run(Operation::Read, || File::open(path))?;
+        self.run(Operation::SyncDirectory, || directory.sync_all())
     }
     /// Gives a file its final name; fails with `AlreadyExists` instead of replacing another.
     pub fn rename_new(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
@@ -141,18 +143,14 @@ impl Disk {
             outcome => outcome,
         })
     }
-    /// A directory of mode 0700, durable in its parent; nothing happens when it is there.
+    /// A directory of mode 0700, durable in its parent. Also one that is there is synced: a crash may
+    /// have come between its making and its sync.
     pub fn make_directory(&self, path: &Path) -> Result<(), StoreError> {
-        let made =
-            self.run(Operation::MakeDirectory, || match std::fs::DirBuilder::new().mode(0o700).create(path) {
-                Ok(()) => Ok(true),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-                Err(error) => Err(error),
-            })?;
-        match path.parent() {
-            Some(parent) if made => self.sync_directory(parent),
+        self.run(Operation::MakeDirectory, || match std::fs::DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(()),
-        }
+        })?;
+        path.parent().map_or(Ok(()), |parent| self.sync_directory(parent))
     }
     /// A new file that really takes `length` bytes of the file system.
     pub fn reserve(&self, path: &Path, length: u64) -> Result<(), StoreError> {

@@ -77,6 +77,7 @@ impl InstanceStore {
             }
         }
         if open.made {
+            disk.sync_directory(&objects)?;
             let files = names(&objects.join(numbered(open.number)))?.len();
             open.files = u32::try_from(files).unwrap_or(u32::MAX);
         }
@@ -127,6 +128,15 @@ impl InstanceStore {
             }
         }
         Ok(Place { path: format!("{OBJECTS}/{directory_name}/{name}"), directory })
+    }
+    /// Puts a synced part file in the place of an object that is gone or cut short; it holds the bytes
+    /// that the row names.
+    pub fn replace_object(&self, part: &mut PartFile, path: &str) -> Result<Place, StoreError> {
+        let target = self.data_dir.join(path);
+        let directory = target.parent().unwrap_or(&self.data_dir).to_path_buf();
+        self.disk.make_directory(&directory)?;
+        part.place_over(target)?;
+        Ok(Place { path: path.to_owned(), directory })
     }
     /// Moves a synced part file to one of the side folders, as `<ulid>.dcm`.
     pub fn place_aside(&self, part: &mut PartFile, folder: Folder, ulid: &str) -> Result<Place, StoreError> {

@@ -99,6 +99,7 @@ impl Limits {
 
     /// Counts a failed verification. `true` when it is the one that puts the site on alert.
     pub fn failed(&self, from: IpAddr) -> bool {
+        self.tidy();
         let network = Network::from(from);
         let now = Instant::now();
         let (on_alert, begins) = {

@@ -28,6 +28,8 @@ pub struct ServeLimits {
     pub header_timeout: Duration,
     /// How long running responses may take once the listener stops.
     pub drain: Duration,
+    /// Cleartext HTTP/2 beside HTTP/1.1. Its connections know no idle time, so strangers do not get it.
+    pub http2: bool,
     /// Not counted per address: proxies stand for many.
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -40,6 +42,7 @@ impl ServeLimits {
             connections_per_address: limits.http_connections_per_address,
             header_timeout: limits.http_header_timeout.get(),
             drain: DRAIN,
+            http2: true,
             trusted_proxies: web.trusted_proxies.clone(),
         }
     }
@@ -50,6 +53,7 @@ impl ServeLimits {
             connections_per_address: limits.patient_connections_per_address,
             header_timeout: limits.http_header_timeout.get(),
             drain: DRAIN,
+            http2: false,
             trusted_proxies: patient.trusted_proxies.clone(),
         }
     }
@@ -60,6 +64,7 @@ impl ServeLimits {
             connections_per_address: 64,
             header_timeout: limits.http_header_timeout.get(),
             drain: DRAIN,
+            http2: true,
             trusted_proxies: Vec::new(),
         }
     }
@@ -191,6 +196,9 @@ impl Server {
             .max_send_buf_size(SEND_BUFFER)
             .keep_alive_interval(Duration::from_secs(30))
             .keep_alive_timeout(Duration::from_secs(20));
+        if !limits.http2 {
+            builder = builder.http1_only();
+        }
         Self {
             router,
             builder: Arc::new(builder),

@@ -136,3 +136,23 @@ async fn many_associations_at_once_lose_nothing() {
     }
     bridge.stop().await;
 }
+
+#[tokio::test]
+async fn sending_again_mends_a_file_that_was_lost_or_cut_short() {
+    let bridge = Bridge::start().await;
+    let series = Dataset::series(2);
+    let scanner = bridge.modality("CT01");
+    scanner.store_all(&series).await;
+    let objects = bridge.data_dir().join("objects/0000");
+    let mut files: Vec<_> = std::fs::read_dir(&objects).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    std::fs::remove_file(&files[0]).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&files[1]).unwrap().set_len(100).unwrap();
+    scanner.store_all(&series).await;
+    for ct in &series {
+        let answer = bridge.web().get_with(&ct.path(), &[("accept", "application/dicom; transfer-syntax=*")]).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.body.ends_with(&ct.bytes()), "acknowledged again, so there again");
+    }
+    bridge.stop().await;
+}

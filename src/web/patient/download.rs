@@ -39,7 +39,14 @@ pub(super) async fn send(
     };
     let etag = format!("\"{}\"", package.etag());
     let last_modified = http_date(package.last_modified_ms());
-    let part = range::asked(&headers, &etag, &last_modified, package.len());
+    // Range is for GET (RFC 9110 §14.2); and a client that does not say which bytes it has must not get
+    // the rest of others, when the version of its ticket is gone.
+    let same = package_digest(package.etag()) == opened.ticket.package;
+    let ranged = method == Method::GET && (same || headers.contains_key(header::IF_RANGE));
+    let part = match ranged {
+        true => range::asked(&headers, &etag, &last_modified, package.len()),
+        false => Part::Whole,
+    };
     let mut response = Response::new(Body::empty());
     describe(&mut response, &package, &part, &etag, &last_modified);
     let range = match part {

@@ -11,6 +11,7 @@ fn limits() -> ServeLimits {
         connections_per_address: 4,
         header_timeout: Duration::from_millis(200),
         drain: Duration::from_secs(5),
+        http2: true,
         trusted_proxies: Vec::new(),
     }
 }
