@@ -160,6 +160,9 @@ impl Access {
     /// Lets a link live for `life` from now, up to the end that is written in its token. A link that has
     /// run out may come back this way; a revoked one may not.
     pub async fn extend(&self, id: &str, life: Span, by: Actor) -> Result<LinkSummary, AccessError> {
+        if life.get().is_zero() {
+            return Err(AccessError::TooShort);
+        }
         let row = self.0.index.link_by_id(id).await?.ok_or(AccessError::NoSuchLink)?;
         let now_ms = self.0.clock.now_ms();
         let changed = self.0.index.change_link(&row.lid_sha256, |row| {

@@ -3,6 +3,7 @@
 use super::{Checked, Failure, Outcome, block_on, print_json};
 use crate::config::Config;
 use crate::net;
+use crate::telemetry;
 use serde::Serialize;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -22,6 +23,9 @@ struct Finding {
 
 pub fn run((config, notices): Checked, args: Args) -> Outcome {
     let mut findings = vec![data_dir(&config.data_dir)];
+    if let Err(error) = telemetry::filter(&config.log) {
+        findings.push(Finding { what: "[log] level", ok: false, says: error.to_string() });
+    }
     if tokio_running(&config) {
         findings.push(Finding { what: "ports", ok: true, says: "held by the daemon that is running".into() });
     } else {

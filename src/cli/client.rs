@@ -37,7 +37,12 @@ pub async fn call(config: &Config, method: Method, path: &str, body: Option<&Val
         return Ok(json);
     }
     let sentence = json.get("detail").or_else(|| json.get("title")).and_then(Value::as_str);
-    Err(Failure::Failed(sentence.map_or_else(|| format!("the daemon answered {status}"), str::to_owned)))
+    let sentence = sentence.map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
+    match status {
+        // What was asked for cannot be: the caller's to mend.
+        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Err(Failure::Usage(sentence)),
+        _ => Err(Failure::Failed(sentence)),
+    }
 }
 
 async fn over_socket(

@@ -21,6 +21,8 @@ pub fn check(config: &Config) -> Result<Vec<Notice>, Unsafe> {
     dicom(config)?;
     patient(config)?;
     limits(config)?;
+    listeners(config)?;
+    storage(config)?;
     let mut notices = web(config)?;
     notices.extend(without_effect(config)?);
     Ok(notices)
@@ -124,6 +126,9 @@ fn patient(config: &Config) -> Result<(), Unsafe> {
             link.expires, link.expires_max
         ));
     }
+    if link.wrong_tries_in_a_row == 0 {
+        return refuse("[link] wrong_tries_in_a_row = 0 would lock every link: make it at least 1");
+    }
     if link.wrong_tries_lifetime == 0 || link.wrong_tries_lifetime > 100 {
         return refuse("[link] wrong_tries_lifetime must be 1 to 100 (NIST SP 800-63B allows no more)");
     }
@@ -136,8 +141,62 @@ fn limits(config: &Config) -> Result<(), Unsafe> {
     if !(4096..=limits.pdu_tolerated.get()).contains(&announced) || limits.pdu_tolerated.get() > 16 << 20 {
         return refuse("[limits] pdu_announced must be 4KiB to pdu_tolerated, and pdu_tolerated at most 16MiB");
     }
+    let counts = [
+        ("associations", limits.associations),
+        ("associations_per_address", limits.associations_per_address),
+        ("associations_per_peer", limits.associations_per_peer),
+        ("half_open", limits.half_open),
+        ("half_open_per_address", limits.half_open_per_address),
+        ("sequence_depth", limits.sequence_depth),
+        ("elements", limits.elements),
+        ("http_connections", limits.http_connections),
+        ("patient_connections", limits.patient_connections),
+        ("search_results", limits.search_results),
+        ("downloads", limits.downloads),
+    ];
+    if let Some((name, _)) = counts.iter().find(|(_, count)| *count == 0) {
+        return refuse(format!("[limits] {name} = 0 would refuse everything: make it at least 1"));
+    }
     if limits.sequence_depth > 256 {
         return refuse("[limits] sequence_depth is at most 256");
+    }
+    Ok(())
+}
+
+/// Each listener needs a port of its own; port 0 is any free one.
+fn listeners(config: &Config) -> Result<(), Unsafe> {
+    let all = [
+        ("[dicom] listen", config.dicom.listen),
+        ("[web] listen", config.web.listen),
+        ("[patient] listen", config.patient.listen),
+    ];
+    for (at, (name, address)) in all.iter().enumerate() {
+        let twin = all.iter().skip(at + 1).find(|(_, other)| other == address && address.port() != 0);
+        if let Some((other, _)) = twin {
+            return refuse(format!("{name} and {other} are both {address}: give each a port of its own"));
+        }
+    }
+    for (key, networks) in [
+        ("[web] trusted_proxies", &config.web.trusted_proxies),
+        ("[patient] trusted_proxies", &config.patient.trusted_proxies),
+    ] {
+        if networks.iter().any(|network| network.prefix_len() == 0) {
+            return refuse(format!("{key} holds every address there is: name the proxy's own"));
+        }
+    }
+    Ok(())
+}
+
+fn storage(config: &Config) -> Result<(), Unsafe> {
+    use super::units::Floor::{Bytes, Percent};
+    let storage = &config.storage;
+    let reversed = match (storage.soft_stop, storage.hard_stop) {
+        (Bytes(soft), Bytes(hard)) => soft < hard,
+        (Percent(soft), Percent(hard)) => soft < hard,
+        _ => false,
+    };
+    if reversed {
+        return refuse("[storage] soft_stop is below hard_stop: the soft stop comes first, so make it the larger one");
     }
     Ok(())
 }
@@ -240,6 +299,11 @@ mod tests {
                 "not an AE title",
             ),
             ("[limits]\npdu_announced = \"2MiB\"", "pdu_announced"),
+            ("[limits]\nassociations = 0", "at least 1"),
+            ("[link]\nwrong_tries_in_a_row = 0", "at least 1"),
+            ("[web]\nlisten = \"127.0.0.1:8081\"", "are both 127.0.0.1:8081"),
+            ("[web]\ntrusted_proxies = [\"0.0.0.0/0\"]", "every address"),
+            ("[storage]\nsoft_stop = \"1MiB\"\nhard_stop = \"1GiB\"", "soft stop comes first"),
         ];
         for (text, expected) in cases {
             let message = verdict(text).expect_err(text);

@@ -25,7 +25,7 @@ pub enum TelemetryError {
 /// Starts logging to stderr or the journal. Panics are logged with their place and without their text,
 /// which could hold a value from a data set.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&log.level).map_err(|_| TelemetryError::Filter(log.level.clone()))?;
+    let filter = filter(log)?;
     let format = match log.format {
         LogFormat::Auto if started_by_systemd() => LogFormat::Journald,
         LogFormat::Auto if std::io::stderr().is_terminal() => LogFormat::Text,
@@ -53,6 +53,11 @@ pub fn init(log: &Log) -> Result<(), TelemetryError> {
         tracing::error!(panic.place = place, "a task ended in a panic; please report this line");
     }));
     Ok(())
+}
+
+/// The filter of `[log] level`, for `bluebridge check` too.
+pub fn filter(log: &Log) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(&log.level).map_err(|_| TelemetryError::Filter(log.level.clone()))
 }
 
 /// systemd sets `JOURNAL_STREAM` when our stderr is connected to the journal.

@@ -21,6 +21,8 @@ async fn metadata_is_whole_gzipped_when_accepted_and_not_sent_twice() {
     let mut text = Vec::new();
     flate2::read::GzDecoder::new(zipped.body.as_slice()).read_to_end(&mut text).unwrap();
     assert_eq!(text, plain.body);
+    let head = bridge.web().send(reqwest::Method::HEAD, &path, &[], None).await;
+    assert_eq!((head.status, head.header("content-length")), (200, ""), "no length that the body does not have");
     let etag = plain.header("etag").to_owned();
     assert!(!etag.is_empty());
     assert_eq!(bridge.web().get_with(&path, &[("if-none-match", &etag)]).await.status, 304);

@@ -82,9 +82,13 @@ async fn retrieve(
     if gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    if request.method() != Method::HEAD {
-        *response.body_mut() = assembled(web, &selector, base.dicomweb(), gzip);
-    }
+    *response.body_mut() = match *request.method() {
+        // Of a length that nobody has computed; an empty body would be told as Content-Length: 0.
+        Method::HEAD => {
+            Body::from_stream(futures_util::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>())
+        }
+        _ => assembled(web, &selector, base.dicomweb(), gzip),
+    };
     Ok(response)
 }
 
