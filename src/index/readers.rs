@@ -37,7 +37,7 @@ impl Readers {
             Some(within) => connection.1.set(within),
             None => connection.1.lift(),
         }
-        Ok(Reader { connection: Some(connection), home: self.clone(), _permit: permit })
+        Ok(Reader { connection: Some(connection), home: self.clone(), finished: within.is_none(), _permit: permit })
     }
 
     /// No more readers; those in use are closed when they come back.
@@ -51,7 +51,16 @@ impl Readers {
 pub(super) struct Reader {
     connection: Option<Idle>,
     home: Arc<Readers>,
+    /// No statement of ours can still be running on the connection's thread.
+    finished: bool,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Reader {
+    /// The limited query has ended, so the connection is fit for the next caller.
+    pub(super) fn finished(mut self) {
+        self.finished = true;
+    }
 }
 
 impl Deref for Reader {
@@ -79,6 +88,11 @@ impl Drop for Reader {
         {
             // A query that was given up half way ends at its next look at the clock.
             idle.1.set(Duration::ZERO);
+            // A search that was given up is closed with its connection: the next caller would lift the
+            // deadline before that look, and the search would go on without one.
+            if !self.finished {
+                return;
+            }
             self.home.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
         }
     }

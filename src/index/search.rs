@@ -71,7 +71,7 @@ impl Index {
         let limit = query.limit.unwrap_or(ROWS_MAX).min(ROWS_MAX);
         let mut sql = statement(query, &keys, &start, limit)?;
         let mut rows = sql.build().fetch_all(&mut *reader).await?;
-        drop(reader);
+        reader.finished();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
