@@ -2,12 +2,12 @@
 //! on, encapsulated ones with their fragments joined.
 
 use super::{Archive, InstanceDetail, InstanceFile, RetrieveError};
-use crate::domain::frames::{bit_offset, locate};
-use crate::domain::instance::{FrameTable, PixelFacts};
+use crate::domain::byte_order::Words;
+use crate::domain::frames::{bit_offset, bits, locate};
+use crate::domain::instance::FrameTable;
 use crate::domain::transfer_syntax::{self, Encoding, TransferSyntax};
 use crate::domain::uid::TransferSyntaxUid;
 use bytes::{Bytes, BytesMut};
-use dicom_core::VR;
 use flate2::{Decompress, FlushDecompress, Status};
 use futures_util::{StreamExt, pin_mut};
 use std::ops::Range;
@@ -28,22 +28,35 @@ impl Archive {
             return Err(RetrieveError::TooLarge);
         }
         let file = self.open(&detail.row.file).await?;
+        let words = match pixels.frames {
+            FrameTable::Native { .. } if syntax.encoding == Encoding::ExplicitBig => {
+                let value = detail.metadata.bulk_value(&format!("7FE0{:04X}", pixels.element));
+                value.and_then(|value| Words::of(value, Some(pixels), 0))
+            }
+            _ => None,
+        };
         let mut whole = BytesMut::new();
         for range in ranges {
-            whole.extend_from_slice(&self.dataset_bytes(&file, detail, syntax, range, cap).await?);
-        }
-        let mut frame_bytes = whole;
-        if let FrameTable::Native { frame_bits } = pixels.frames {
-            if syntax.encoding == Encoding::ExplicitBig {
-                // A frame of 8-bit words that begins in the middle of a 16-bit one is read by the door
-                // that streams; pictures of such data are not made.
-                swap(&mut frame_bytes, unit(detail, pixels));
+            match &words {
+                Some(words) => {
+                    // A frame of 8-bit samples may begin in the middle of a word.
+                    let around = words.around(&range);
+                    let from = usize::try_from(range.start - around.start).unwrap_or_default();
+                    let to = from.saturating_add(usize::try_from(range.end - range.start).unwrap_or_default());
+                    let read = self.dataset_bytes(&file, detail, syntax, around, cap.saturating_add(16)).await?;
+                    let mut read = BytesMut::from(read);
+                    words.reverse(&mut read);
+                    whole.extend_from_slice(read.get(from..to).ok_or(RetrieveError::Damaged)?);
+                }
+                None => whole.extend_from_slice(&self.dataset_bytes(&file, detail, syntax, range, cap).await?),
             }
-            if frame_bits % 8 != 0 {
-                return Ok(shifted(&frame_bytes, bit_offset(pixels, frame), frame_bits));
-            }
         }
-        Ok(frame_bytes.freeze())
+        Ok(match pixels.frames {
+            FrameTable::Native { frame_bits } if frame_bits % 8 != 0 => {
+                bits(&whole, bit_offset(pixels, frame), frame_bits).into()
+            }
+            _ => whole.freeze(),
+        })
     }
 
     /// Bytes of the data set as `PixelFacts` counts them: for a deflated one, of the inflated data set.
@@ -67,41 +80,6 @@ impl Archive {
 
 fn syntax_of(uid: &TransferSyntaxUid) -> Result<&'static TransferSyntax, RetrieveError> {
     transfer_syntax::lookup(uid.as_str()).ok_or(RetrieveError::NotFramed)
-}
-
-/// Bytes of one unit of the value, as big endian writes it (PS3.5 §7.3): words of OW have two.
-fn unit(detail: &InstanceDetail, pixels: &PixelFacts) -> usize {
-    let bytes = usize::from(pixels.bits_allocated / 8);
-    let path = format!("7FE0{:04X}", pixels.element);
-    match detail.metadata.bulk_value(&path).map(|value| value.vr) {
-        Some(VR::OB | VR::UN) => 1,
-        Some(VR::OW) => 2,
-        _ => bytes,
-    }
-}
-
-fn swap(bytes: &mut [u8], unit: usize) {
-    if unit > 1 {
-        bytes.chunks_exact_mut(unit).for_each(<[u8]>::reverse);
-    }
-}
-
-/// `bits` bits that begin `offset` bits into the first byte (PS3.5 §8.1.1: the first pixel is the least
-/// significant bit), moved to a byte edge; the last byte is filled with zeros.
-fn shifted(bytes: &[u8], offset: u8, bits: u64) -> Bytes {
-    let length = usize::try_from(bits.div_ceil(8)).unwrap_or(usize::MAX).min(bytes.len());
-    let mut out = BytesMut::with_capacity(length);
-    for index in 0..length {
-        let low = bytes.get(index).copied().unwrap_or(0);
-        let high = bytes.get(index + 1).copied().unwrap_or(0);
-        let both = u16::from_le_bytes([low, high]) >> (offset % 8);
-        out.extend_from_slice(&both.to_le_bytes()[..1]);
-    }
-    let spare = u32::try_from(bits % 8).unwrap_or(0);
-    if let (Some(last), 1..) = (out.last_mut(), spare) {
-        *last &= (1_u8 << spare) - 1;
-    }
-    out.freeze()
 }
 
 /// Inflates the data set up to the end of `range` and keeps `range` of it. What inflates to more than
@@ -148,31 +126,4 @@ async fn inflated(
         }
     }
     Err(RetrieveError::Damaged)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_frame_of_single_bits_is_moved_to_a_byte_edge() {
-        let cases: [(&[u8], u8, u64, &[u8]); 4] = [
-            (&[0b1010_1010], 0, 8, &[0b1010_1010]),
-            (&[0b1010_1010], 1, 7, &[0b0101_0101]),
-            (&[0b1100_0000, 0b0000_0001], 6, 3, &[0b0000_0111]),
-            (&[0xFF, 0xFF], 4, 12, &[0xFF, 0x0F]),
-        ];
-        for (bytes, offset, bits, expected) in cases {
-            assert_eq!(shifted(bytes, offset, bits).as_ref(), expected, "{bytes:?} {offset} {bits}");
-        }
-    }
-
-    #[test]
-    fn words_are_swapped_as_wide_as_they_are() {
-        for (unit, expected) in [(1, [1, 2, 3, 4]), (2, [2, 1, 4, 3]), (4, [4, 3, 2, 1])] {
-            let mut bytes = [1, 2, 3, 4];
-            swap(&mut bytes, unit);
-            assert_eq!(bytes, expected);
-        }
-    }
 }

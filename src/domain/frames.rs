@@ -41,6 +41,20 @@ pub fn bit_offset(pixels: &PixelFacts, frame: u32) -> u8 {
     }
 }
 
+/// `count` bits of `bytes` from bit `from` of the first byte on, moved to a byte edge; what is left of the last
+/// byte is filled with zeros.
+pub fn bits(bytes: &[u8], from: u8, count: u64) -> Vec<u8> {
+    let length = usize::try_from(count.div_ceil(8)).unwrap_or(usize::MAX).min(bytes.len());
+    let byte = |index: usize| bytes.get(index).copied().unwrap_or(0);
+    let mut out: Vec<u8> = (0..length)
+        .map(|index| (u16::from_le_bytes([byte(index), byte(index + 1)]) >> (from % 8)).to_le_bytes()[0])
+        .collect();
+    if let (Some(last), spare @ 1..) = (out.last_mut(), count % 8) {
+        *last &= (1 << spare) - 1;
+    }
+    out
+}
+
 /// Bits of one native frame; 0 when the attributes give none.
 pub(crate) fn native_bits(pixels: &PixelFacts) -> u64 {
     let samples = match pixels.photometric_interpretation.as_str() {
@@ -120,4 +134,4 @@ const NATIVE: u8 = 1;
 const ENCAPSULATED: u8 = 2;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::domain) mod tests;

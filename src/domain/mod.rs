@@ -4,6 +4,7 @@
 pub mod ae_title;
 pub mod arrival;
 pub mod attributes;
+pub mod byte_order;
 pub mod clock;
 pub mod explicit;
 pub mod failure;

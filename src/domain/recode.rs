@@ -2,11 +2,11 @@
 //!
 //! - Sequences and items get undefined lengths, because their new lengths are not known when they begin.
 //! - Group lengths are dropped (PS3.5 §7.2), and so are file meta and command elements.
-//! - Values are swapped by the words of their Value Representation. Pixel Data of 32 or 64 bits allocated
-//!   is swapped by samples: writers of big endian OW write whole samples, and pydicom reads them so.
+//! - Values are swapped by the words of their Value Representation, Pixel Data as `byte_order` says.
 //! - UN stays UN (PS3.5 §6.2.2), but what is known to be a sequence becomes SQ.
 //! - A value too long for the 16-bit length of its Value Representation is written as UN (§6.2.2).
 
+use super::byte_order::pixel_word;
 use super::transfer_syntax::TransferSyntax;
 use super::vr::{self, Kind};
 use super::walker::{
@@ -122,11 +122,7 @@ impl Writer {
         let written = if fits { declared } else { VR::UN };
         let word = match (element.syntax.big_endian, declared) {
             (false, _) => 1,
-            (true, VR::OW) if at_root && tag == PIXEL_DATA => match self.bits_allocated {
-                32 => 4,
-                64 => 8,
-                _ => 2,
-            },
+            (true, vr) if at_root && tag == PIXEL_DATA => pixel_word(vr, self.bits_allocated),
             (true, vr) => vr::word(vr),
         };
         explicit(out, tag, written, even);

@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-fn pixels(frames: FrameTable, number_of_frames: u32, value: Range<u64>) -> PixelFacts {
+pub(in crate::domain) fn pixels(frames: FrameTable, number_of_frames: u32, value: Range<u64>) -> PixelFacts {
     PixelFacts {
         rows: 3,
         columns: 3,
@@ -31,6 +31,20 @@ fn frames_of_single_bits_share_a_byte() {
         assert_eq!(bit_offset(&pixels, frame), bits, "{frame}");
     }
     assert_eq!(locate(&pixels, 4), None);
+}
+
+#[test]
+fn a_frame_of_single_bits_is_moved_to_a_byte_edge() {
+    let cases: [(&[u8], u8, u64, &[u8]); 5] = [
+        (&[0b1010_1010], 0, 8, &[0b1010_1010]),
+        (&[0b1010_1010], 1, 7, &[0b0101_0101]),
+        (&[0b1100_0000, 0b0000_0001], 6, 3, &[0b0000_0111]),
+        (&[0xFF, 0xFF], 4, 12, &[0xFF, 0x0F]),
+        (&[], 3, 9, &[]),
+    ];
+    for (bytes, from, count, expected) in cases {
+        assert_eq!(bits(bytes, from, count), expected, "{bytes:?} {from} {count}");
+    }
 }
 
 #[test]

@@ -6,10 +6,10 @@ use super::media::{self, OCTETS, Packaging};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Segment, Segments};
-use super::transform::Swap;
 use super::{base_tag, hex, instance_url, nothing_there, select};
 use crate::archive::{InstanceDetail, InstanceFile};
-use crate::domain::instance::{BulkValue, FrameTable, PixelFacts};
+use crate::domain::byte_order::Words;
+use crate::domain::instance::{BulkValue, FrameTable};
 use crate::domain::transfer_syntax::{Encoding, Frames, TransferSyntax};
 use crate::web::Web;
 use crate::web::base_url::BaseUrl;
@@ -18,7 +18,6 @@ use crate::web::problem::Problem;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use dicom_core::VR;
 
 const PIXEL_DATA: &str = "7FE00010";
 /// Encapsulated Document (0042,0011).
@@ -116,26 +115,10 @@ fn pieces(
     }
     let handle = Handle::Open(file);
     let range = value.value.clone();
-    let unit = unit_of(value, detail.pixels.as_ref());
-    vec![match stored.encoding {
-        Encoding::DeflatedExplicitLittle => Segment::Inflated { file: handle, dataset_offset: dataset, range },
-        Encoding::ExplicitBig if unit > 1 => {
-            let swap = Swap { unit, origin: dataset + range.start };
-            Segment::Swapped(handle, swap, placed(&range))
-        }
+    let words = Words::of(value, detail.pixels.as_ref(), dataset);
+    vec![match (stored.encoding, words) {
+        (Encoding::DeflatedExplicitLittle, _) => Segment::Inflated { file: handle, dataset_offset: dataset, range },
+        (Encoding::ExplicitBig, Some(words)) => Segment::Swapped(handle, words, placed(&range)),
         _ => Segment::File(handle, placed(&range)),
     }]
-}
-
-/// Bytes that byte order reverses together (PS3.5 §7.3). OW is words even where samples are bytes
-/// (§8.1.2), but of 32 or 64 bits allocated writers of big endian wrote whole samples.
-pub(super) fn unit_of(value: &BulkValue, pixels: Option<&PixelFacts>) -> u64 {
-    match (value.vr, pixels.map(|pixels| pixels.bits_allocated)) {
-        (VR::OW, Some(32)) if value.path == PIXEL_DATA => 4,
-        (VR::OW, Some(64)) if value.path == PIXEL_DATA => 8,
-        (VR::OW | VR::US | VR::SS | VR::AT, _) => 2,
-        (VR::OL | VR::OF | VR::UL | VR::SL | VR::FL, _) => 4,
-        (VR::OD | VR::OV | VR::FD | VR::UV | VR::SV, _) => 8,
-        _ => 1,
-    }
 }

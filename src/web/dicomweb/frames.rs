@@ -6,11 +6,11 @@ use super::media::{self, Packaging};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Segment, Segments};
-use super::transform::{Swap, bits};
 use super::{base_tag, hex, instance_url, nothing_there, select};
-use crate::archive::{InstanceFile, InstanceFrames};
-use crate::domain::frames::{bit_offset, locate};
-use crate::domain::instance::{FrameTable, PixelFacts, Selector};
+use crate::archive::{InstanceDetail, InstanceFile, InstanceFrames};
+use crate::domain::byte_order::Words;
+use crate::domain::frames::locate;
+use crate::domain::instance::{FrameTable, PixelFacts};
 use crate::domain::transfer_syntax::{Encoding, TransferSyntax};
 use crate::web::Web;
 use crate::web::base_url::BaseUrl;
@@ -19,7 +19,6 @@ use crate::web::problem::Problem;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderValue;
 use axum::response::Response;
-use bytes::Bytes;
 use std::fmt::Write;
 
 /// Frames that one request may name.
@@ -45,11 +44,14 @@ pub async fn frames(
 
     reader.notes(&web, request.extensions(), &selector.study).await;
     let file = web.archive.open(&found.row.file).await?;
-    let unit = match stored.encoding {
-        Encoding::ExplicitBig => big_endian_unit(&web, &selector, pixels).await?,
-        _ => 1,
+    // The VR of big endian Pixel Data, and all that a frame of single bits needs, is in the metadata.
+    let detail = match pixels.frames {
+        FrameTable::Native { frame_bits } if frame_bits % 8 != 0 || stored.encoding == Encoding::ExplicitBig => {
+            web.archive.instance(&selector).await?
+        }
+        _ => None,
     };
-    let source = Source { found: &found, pixels, stored, file, unit };
+    let source = Source { web: &web, found: &found, pixels, stored, file, detail };
     let mut names = String::new();
     let mut located = Vec::with_capacity(list.len());
     for number in list {
@@ -98,12 +100,12 @@ fn numbers(list: &str) -> Result<Vec<u32>, Problem> {
 }
 
 struct Source<'a> {
+    web: &'a Web,
     found: &'a InstanceFrames,
     pixels: &'a PixelFacts,
     stored: &'static TransferSyntax,
     file: InstanceFile,
-    /// Bytes of one unit of the value, as big endian writes it; 1 elsewhere.
-    unit: u64,
+    detail: Option<InstanceDetail>,
 }
 
 impl Source<'_> {
@@ -118,38 +120,31 @@ impl Source<'_> {
             }));
         };
         let dataset = u64::from(self.found.row.file.dataset_offset);
-        let mut segments = Vec::with_capacity(ranges.len());
-        for range in ranges {
-            let handle = Handle::Open(self.file.clone());
-            segments.push(match (self.stored.encoding, &self.pixels.frames) {
-                (Encoding::DeflatedExplicitLittle, _) => {
-                    Segment::Inflated { file: handle, dataset_offset: dataset, range }
-                }
-                (_, FrameTable::Native { frame_bits }) if frame_bits % 8 != 0 => {
-                    let from = u64::from(bit_offset(self.pixels, index));
-                    let bytes = self.file.read_exact_at(dataset + range.start..dataset + range.end, BITS_MAX).await?;
-                    Segment::Literal(Bytes::from(bits(&bytes, from, from + frame_bits)))
-                }
-                (Encoding::ExplicitBig, FrameTable::Native { .. }) if self.unit > 1 => {
-                    let swap = Swap { unit: self.unit, origin: dataset + self.pixels.value.start };
-                    Segment::Swapped(handle, swap, dataset + range.start..dataset + range.end)
-                }
-                _ => Segment::File(handle, dataset + range.start..dataset + range.end),
-            });
+        if let (FrameTable::Native { frame_bits }, Some(detail)) = (&self.pixels.frames, &self.detail)
+            && frame_bits % 8 != 0
+        {
+            return Ok(vec![Segment::Literal(self.web.archive.frame(detail, index, BITS_MAX).await?)]);
         }
-        Ok(segments)
+        let words = self.words(dataset);
+        Ok(ranges
+            .into_iter()
+            .map(|range| {
+                let (handle, placed) = (Handle::Open(self.file.clone()), dataset + range.start..dataset + range.end);
+                match (self.stored.encoding, &words) {
+                    (Encoding::DeflatedExplicitLittle, _) => {
+                        Segment::Inflated { file: handle, dataset_offset: dataset, range }
+                    }
+                    (Encoding::ExplicitBig, Some(words)) => Segment::Swapped(handle, words.clone(), placed),
+                    _ => Segment::File(handle, placed),
+                }
+            })
+            .collect())
     }
-}
 
-/// Bytes of one unit of Pixel Data in a big endian instance: its VR is in the metadata only.
-async fn big_endian_unit(web: &Web, selector: &Selector, pixels: &PixelFacts) -> Result<u64, Problem> {
-    let detail = web.archive.instance(selector).await?;
-    let path = format!("7FE0{:04X}", pixels.element);
-    Ok(match detail.as_ref().and_then(|detail| detail.metadata.bulk_value(&path)) {
-        Some(value) => super::bulk::unit_of(value, Some(pixels)),
-        None if pixels.bits_allocated > 8 => u64::from(pixels.bits_allocated / 8),
-        None => 1,
-    })
+    fn words(&self, dataset: u64) -> Option<Words> {
+        let value = self.detail.as_ref()?.metadata.bulk_value(&format!("7FE0{:04X}", self.pixels.element))?;
+        Words::of(value, Some(self.pixels), dataset)
+    }
 }
 
 #[cfg(test)]

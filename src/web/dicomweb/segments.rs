@@ -2,9 +2,10 @@
 //! stored files. So Content-Length, and a Range over the whole, are arithmetic; each file is opened when
 //! its turn comes and read in chunks.
 
-use super::transform::{self, Swap};
+use super::transform;
 use crate::access::package::Package;
 use crate::archive::{Archive, InstanceFile};
+use crate::domain::byte_order::Words;
 use crate::domain::instance::StoredFile;
 use crate::domain::reading::ReadLimits;
 use crate::domain::transfer_syntax::TransferSyntax;
@@ -29,8 +30,8 @@ pub enum Segment {
     Literal(Bytes),
     /// Bytes of the file as they are.
     File(Handle, Range<u64>),
-    /// Bytes of the file, each unit of 2, 4 or 8 of them reversed.
-    Swapped(Handle, Swap, Range<u64>),
+    /// Big endian bytes of the file, in little endian.
+    Swapped(Handle, Words, Range<u64>),
     /// A range of the inflated data set of a deflated file.
     Inflated {
         file: Handle,
@@ -60,7 +61,7 @@ impl Segment {
         match self {
             Self::Literal(bytes) => Self::Literal(bytes.slice(from as usize..to as usize)),
             Self::File(file, range) => Self::File(file, within(range)),
-            Self::Swapped(file, swap, range) => Self::Swapped(file, swap, within(range)),
+            Self::Swapped(file, words, range) => Self::Swapped(file, words, within(range)),
             Self::Package(package, range) => Self::Package(package, within(range)),
             Self::Inflated { file, dataset_offset, range } => {
                 Self::Inflated { file, dataset_offset, range: within(range) }
@@ -163,9 +164,9 @@ async fn start(archive: &Archive, segment: Segment) -> io::Result<Chunks> {
     Ok(match segment {
         Segment::Literal(bytes) => futures_util::stream::iter([Ok(bytes)]).boxed(),
         Segment::File(file, range) => open(archive, file).await?.stream(range).boxed(),
-        Segment::Swapped(file, swap, range) => {
-            let aligned = swap.aligned(&range);
-            transform::swapped(open(archive, file).await?.stream(aligned), swap, range).boxed()
+        Segment::Swapped(file, words, range) => {
+            let around = words.around(&range);
+            transform::swapped(open(archive, file).await?.stream(around), words, range).boxed()
         }
         Segment::Inflated { file, dataset_offset, range } => {
             let file = open(archive, file).await?;

@@ -1,6 +1,7 @@
 //! Streams of stored bytes turned into what is sent: byte order reversed, inflated, or rewritten to
 //! Explicit VR Little Endian; each at flat memory.
 
+use crate::domain::byte_order::Words;
 use crate::domain::reading::ReadLimits;
 use crate::domain::recode::Recoder;
 use crate::domain::transfer_syntax::TransferSyntax;
@@ -10,38 +11,25 @@ use futures_util::{Stream, StreamExt};
 use std::io;
 use std::ops::Range;
 
-/// Units of 2, 4 or 8 bytes, counted from `origin` (the first byte of the value).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Swap {
-    pub unit: u64,
-    pub origin: u64,
-}
-
-impl Swap {
-    /// The whole units that hold `range`.
-    pub fn aligned(&self, range: &Range<u64>) -> Range<u64> {
-        let start = range.start - (range.start.saturating_sub(self.origin)) % self.unit;
-        let beyond = (range.end.saturating_sub(self.origin)) % self.unit;
-        let end = if beyond == 0 { range.end } else { range.end + (self.unit - beyond) };
-        start..end
-    }
-}
-
-/// `stream` delivers [`Swap::aligned`] of `range`; the result is `range`, in little endian.
+/// `stream` delivers [`Words::around`] `range`; the result is `range`, in little endian.
 pub fn swapped(
     stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
-    swap: Swap,
+    words: Words,
     range: Range<u64>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let unit = swap.unit as usize;
-    let mut skip = (range.start - swap.aligned(&range).start) as usize;
+    let around = words.around(&range);
+    let mut coming = around.end.saturating_sub(around.start);
+    let mut skip = (range.start - around.start) as usize;
     let mut left = range.end.saturating_sub(range.start) as usize;
     let mut carry = BytesMut::new();
     stream.map(move |chunk| {
-        carry.extend_from_slice(&chunk?);
-        let whole = carry.len() - carry.len() % unit;
-        let mut ready = carry.split_to(whole);
-        ready.chunks_exact_mut(unit).for_each(<[u8]>::reverse);
+        let chunk = chunk?;
+        coming = coming.saturating_sub(chunk.len() as u64);
+        carry.extend_from_slice(&chunk);
+        // A value may end within a word: its last bytes go out as they are.
+        let ready = if coming == 0 { carry.len() } else { words.whole(carry.len()) };
+        let mut ready = carry.split_to(ready);
+        words.reverse(&mut ready);
         let from = skip.min(ready.len());
         skip -= from;
         let to = (from + left).min(ready.len());
@@ -145,24 +133,6 @@ impl Rewriting {
     }
 }
 
-/// Bits `from` to `to` of `bytes`, moved so that the first of them is the lowest bit of the first byte
-/// (PS3.5 §8.1.1: the first pixel of a byte is its least significant bit).
-pub fn bits(bytes: &[u8], from: u64, to: u64) -> Vec<u8> {
-    let length = to.saturating_sub(from);
-    let shift = (from % 8) as u32;
-    let start = (from / 8) as usize;
-    let byte = |index: usize| u16::from(bytes.get(index).copied().unwrap_or(0));
-    let mut out: Vec<u8> = (0..length.div_ceil(8) as usize)
-        .map(|i| ((byte(start + i) | byte(start + i + 1) << 8) >> shift) as u8)
-        .collect();
-    if let Some(last) = out.last_mut()
-        && !length.is_multiple_of(8)
-    {
-        *last &= (1 << (length % 8)) - 1;
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,16 +155,19 @@ mod tests {
     async fn any_range_of_a_swapped_value_is_the_range_of_the_whole() {
         let stored: Vec<u8> = (0..=23).collect();
         for unit in [2_u64, 4, 8] {
-            let mut expected = stored[3..19].to_vec();
-            expected.chunks_exact_mut(unit as usize).for_each(<[u8]>::reverse);
-            let swap = Swap { unit, origin: 3 };
-            for (from, to) in [(0, 16), (1, 16), (3, 5), (7, 8), (0, 1), (15, 16)] {
-                let range = 3 + from..3 + to;
-                let aligned = swap.aligned(&range);
-                let raw = &stored[aligned.start as usize..aligned.end as usize];
-                for size in [1, 3, 64] {
-                    let got = joined(swapped(chunks(raw, size), swap, range.clone())).await.unwrap();
-                    assert_eq!(got, &expected[from as usize..to as usize], "unit {unit}, {from}..{to}");
+            // The second value ends within a word of 4 or 8.
+            for end in [19, 21] {
+                let mut expected = stored[3..end].to_vec();
+                expected.chunks_exact_mut(unit as usize).for_each(<[u8]>::reverse);
+                let words = Words::new(unit, 3..end as u64);
+                for (from, to) in [(0, end as u64 - 3), (1, 16), (3, 5), (7, 8), (0, 1), (15, 16)] {
+                    let range = 3 + from..3 + to;
+                    let around = words.around(&range);
+                    let raw = &stored[around.start as usize..around.end as usize];
+                    for size in [1, 3, 64] {
+                        let got = joined(swapped(chunks(raw, size), words.clone(), range.clone())).await.unwrap();
+                        assert_eq!(got, &expected[from as usize..to as usize], "unit {unit}, {from}..{to}");
+                    }
                 }
             }
         }
@@ -212,14 +185,5 @@ mod tests {
         }
         assert!(joined(inflated(chunks(&deflated, 1000), 0..800_001)).await.is_err());
         assert!(joined(inflated(chunks(&deflated[..1000], 1000), 0..800_000)).await.is_err());
-    }
-
-    #[test]
-    fn a_frame_of_bits_begins_at_the_lowest_bit() {
-        let bytes = [0b1011_0001, 0b0000_1111];
-        assert_eq!(bits(&bytes, 0, 8), [0b1011_0001]);
-        assert_eq!(bits(&bytes, 4, 12), [0b1111_1011]);
-        assert_eq!(bits(&bytes, 4, 7), [0b011]);
-        assert_eq!(bits(&bytes, 15, 16), [0]);
     }
 }
