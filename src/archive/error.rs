@@ -31,7 +31,8 @@ pub enum ReceiveError {
     /// The quarantine has reached `storage.quarantine_max` (0xA700).
     #[error("quarantine is full")]
     QuarantineFull,
-    /// The data set is malformed, beyond a limit, or lacks a UID (0xC000). Its bytes are in quarantine.
+    /// The data set is malformed, beyond a limit, or lacks a UID (0xC000). Its bytes are in quarantine,
+    /// unless it never said which instance it is.
     #[error("data set cannot be understood")]
     Undecodable {
         offending: Option<Tag>,
@@ -49,9 +50,9 @@ pub enum ReceiveError {
     /// `conflict = "reject"` (0xA900).
     #[error("another instance with this SOP Instance UID is stored")]
     ConflictRejected,
-    /// The offer names no SOP Class or SOP Instance UID, so the file meta cannot be written first (0xC000).
-    #[error("SOP Class and SOP Instance UID must be known before the data set")]
-    Unidentified,
+    /// The instance belongs to another study than the one that it was offered for. Nothing is kept of it.
+    #[error("instance belongs to another study")]
+    OtherStudy,
 }
 
 impl From<StoreError> for ReceiveError {

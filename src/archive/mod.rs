@@ -25,7 +25,7 @@ pub use crate::index::IndexError as SearchError;
 pub use crate::index::{InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
 pub use crate::store::part10::header as file_header;
 pub use error::{ArchiveError, Cause, ReceiveError, RetrieveError};
-pub use receive::{Intake, Offer, Received};
+pub use receive::{Committing, Intake, Offer, Received};
 pub use reconcile::ReconcileReport;
 pub use retrieve::InstanceFile;
 pub use shared::DataDirLock;

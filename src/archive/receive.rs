@@ -8,13 +8,17 @@ use crate::config::ConflictAnswer;
 use crate::domain::instance::{InstanceFacts, hex_tag};
 use crate::domain::reading::{ReadError, Reading};
 use crate::domain::transfer_syntax::TransferSyntax;
-use crate::domain::uid::{SopClassUid, SopInstanceUid};
+use crate::domain::uid::{SopClassUid, SopInstanceUid, StudyInstanceUid};
 use crate::store::{PartFile, part10};
 use dicom_core::Tag;
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Free space is looked at again after every so many bytes of one instance.
 const SPACE_CHECKED_EVERY: u64 = 1 << 20;
+/// How much of a data set is held until it says what it is: (0008,0016) and (0008,0018) stand among its
+/// first attributes (PS3.5 §7.1), and nothing large may come before them.
+const GATHERED_MAX: usize = 256 << 10;
 const SOP_CLASS_UID: Tag = Tag(0x0008, 0x0016);
 const SOP_INSTANCE_UID: Tag = Tag(0x0008, 0x0018);
 
@@ -23,10 +27,12 @@ const SOP_INSTANCE_UID: Tag = Tag(0x0008, 0x0018);
 pub struct Offer {
     pub source: Source,
     pub transfer_syntax: &'static TransferSyntax,
-    /// From the C-STORE-RQ. The file meta is written ahead of the data set, so both UIDs must be known
-    /// when it begins; an offer without them is refused as [`ReceiveError::Unidentified`].
+    /// From the C-STORE-RQ, and then the data set must agree. Without both, the data set says it: what
+    /// says neither within its first 256 KiB is refused as [`ReceiveError::Undecodable`] and not kept.
     pub sop_class_uid: Option<SopClassUid>,
     pub sop_instance_uid: Option<SopInstanceUid>,
+    /// Only an instance of this study is taken.
+    pub study_instance_uid: Option<StudyInstanceUid>,
     /// What to answer when the UID is taken by other content.
     pub conflict: ConflictAnswer,
 }
@@ -51,10 +57,10 @@ pub struct Intake {
     source: Source,
     conflict: ConflictAnswer,
     transfer_syntax: &'static TransferSyntax,
-    sop_class_uid: SopClassUid,
-    sop_instance_uid: SopInstanceUid,
+    study_instance_uid: Option<StudyInstanceUid>,
     part: PartFile,
-    dataset_offset: u32,
+    name: Name,
+    dataset_bytes: u64,
     /// Until the data set turns out not to be one.
     reading: Result<Reading, ReadError>,
     /// Why nothing more is taken.
@@ -62,31 +68,48 @@ pub struct Intake {
     space_checked_at: u64,
 }
 
+/// What the file meta is written from; it precedes the data set and is as long as its UIDs.
+enum Name {
+    Known {
+        class: SopClassUid,
+        instance: SopInstanceUid,
+        dataset_offset: u32,
+    },
+    /// The beginning of a data set that has not yet said what it is.
+    Gathering(Vec<u8>),
+}
+
 impl Intake {
     pub(super) fn begin(shared: Arc<Shared>, committer: Arc<Committer>, offer: Offer) -> Result<Self, ReceiveError> {
         shared.check_intake()?;
         shared.space.hard()?;
-        let (Some(sop_class_uid), Some(sop_instance_uid)) = (offer.sop_class_uid, offer.sop_instance_uid) else {
-            return Err(ReceiveError::Unidentified);
-        };
-        let header = part10::header(&sop_class_uid, &sop_instance_uid, &offer.transfer_syntax.uid());
-        let mut part = shared.store.new_part().map_err(|error| shared.disk_failed(error))?;
-        part.write(&header).map_err(|error| shared.disk_failed(error))?;
-        Ok(Self {
+        let part = shared.store.new_part().map_err(|error| shared.disk_failed(error))?;
+        let mut intake = Self {
             source: offer.source,
             conflict: offer.conflict,
             transfer_syntax: offer.transfer_syntax,
-            sop_class_uid,
-            sop_instance_uid,
+            study_instance_uid: offer.study_instance_uid,
             part,
-            // Three UIDs of at most 64 characters: a few hundred bytes.
-            dataset_offset: u32::try_from(header.len()).unwrap_or(u32::MAX),
+            name: Name::Gathering(Vec::new()),
+            dataset_bytes: 0,
             reading: Ok(Reading::new(offer.transfer_syntax, super::read_limits(&shared.limits))),
             broken: None,
             space_checked_at: 0,
             shared,
             committer,
-        })
+        };
+        if let (Some(class), Some(instance)) = (offer.sop_class_uid, offer.sop_instance_uid) {
+            intake.open(class, instance)?;
+        }
+        Ok(intake)
+    }
+
+    /// What it is, as soon as that is known: from the offer, or from the data set.
+    pub fn identity(&self) -> Option<(&SopClassUid, &SopInstanceUid)> {
+        match &self.name {
+            Name::Known { class, instance, .. } => Some((class, instance)),
+            Name::Gathering(_) => None,
+        }
     }
 
     /// Takes the next bytes of the data set, in any chunking. After a data set turns out malformed it is
@@ -104,43 +127,84 @@ impl Intake {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), ReceiveError> {
-        let size = self.part.size_bytes().saturating_add(bytes.len() as u64);
-        if size.saturating_sub(u64::from(self.dataset_offset)) > self.shared.limits.instance_size.get() {
+        self.dataset_bytes = self.dataset_bytes.saturating_add(bytes.len() as u64);
+        if self.dataset_bytes > self.shared.limits.instance_size.get() {
             return Err(ReceiveError::TooLarge);
         }
-        if size - self.space_checked_at >= SPACE_CHECKED_EVERY {
+        if self.dataset_bytes - self.space_checked_at >= SPACE_CHECKED_EVERY {
             self.shared.space.hard()?;
-            self.space_checked_at = size;
+            self.space_checked_at = self.dataset_bytes;
         }
-        self.part.write(bytes).map_err(|error| self.shared.disk_failed(error))?;
         if let Ok(reading) = &mut self.reading
             && let Err(error) = reading.feed(bytes)
         {
             self.reading = Err(error);
         }
-        Ok(())
+        match &mut self.name {
+            Name::Known { .. } => self.put(bytes),
+            Name::Gathering(gathered) => {
+                gathered.extend_from_slice(bytes);
+                let long = gathered.len() > GATHERED_MAX;
+                match self.reading.as_ref().map(Reading::named) {
+                    Ok(Ok((class, instance))) => self.open(class, instance),
+                    Ok(Err(tag)) if long => Err(unnamed(ReadError::Uid { tag })),
+                    Err(error) => Err(unnamed(*error)),
+                    Ok(Err(_)) => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Writes the file meta, and what was gathered after it.
+    fn open(&mut self, class: SopClassUid, instance: SopInstanceUid) -> Result<(), ReceiveError> {
+        let header = part10::header(&class, &instance, &self.transfer_syntax.uid());
+        // Three UIDs of at most 64 characters: a few hundred bytes.
+        let dataset_offset = u32::try_from(header.len()).unwrap_or(u32::MAX);
+        let before = std::mem::replace(&mut self.name, Name::Known { class, instance, dataset_offset });
+        self.put(&header)?;
+        match before {
+            Name::Gathering(gathered) if !gathered.is_empty() => self.put(&gathered),
+            Name::Gathering(_) | Name::Known { .. } => Ok(()),
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), ReceiveError> {
+        self.part.write(bytes).map_err(|error| self.shared.disk_failed(error))
     }
 
     /// Ends the data set. When this returns `Ok`, file, directory entry and row are durable. Waits for
     /// the disk in the calling thread before it first yields.
     pub async fn finish(self) -> Result<Received, ReceiveError> {
+        self.hand_over()?.durable().await
+    }
+
+    /// Ends the data set, waits for the disk to have its bytes, and leaves the rest to the committer, so
+    /// that the caller may go on with the next instance.
+    pub fn hand_over(self) -> Result<Committing, ReceiveError> {
         let Self { shared, committer, mut part, .. } = self;
         if let Some(error) = self.broken {
             return Err(error);
         }
         shared.check_intake()?;
-        let verdict = self
-            .reading
-            .and_then(Reading::finish)
-            .map_err(Refusal::Undecodable)
-            .and_then(|facts| agrees(facts, &self.sop_class_uid, &self.sop_instance_uid));
+        let read = self.reading.and_then(Reading::finish);
+        let (class, instance, dataset_offset) = match self.name {
+            Name::Known { class, instance, dataset_offset } => (class, instance, dataset_offset),
+            // A data set that was read to its end and names its instance did so before.
+            Name::Gathering(_) => return Err(unnamed(read.err().unwrap_or(ReadError::Truncated))),
+        };
+        if let (Ok(facts), Some(study)) = (&read, &self.study_instance_uid)
+            && facts.study_instance_uid != *study
+        {
+            return Err(ReceiveError::OtherStudy);
+        }
+        let verdict = read.map_err(Refusal::Undecodable).and_then(|facts| agrees(facts, &class, &instance));
         let digests = part.sync().map_err(|error| shared.disk_failed(error))?;
         let received_at_ms = shared.clock.now_ms();
         let content = match verdict {
             Ok(facts) => Content::Instance {
                 facts: Box::new(facts),
                 conflict: self.conflict,
-                dataset_offset: self.dataset_offset,
+                dataset_offset,
                 transfer_syntax_uid: self.transfer_syntax.uid(),
             },
             Err(refusal) => {
@@ -152,19 +216,36 @@ impl Intake {
                     peer: self.source.peer.clone(),
                     calling_ae_title: self.source.calling_ae_title.as_ref().map(ToString::to_string),
                     address: self.source.address.map(|address| address.to_string()),
-                    sop_class_uid: self.sop_class_uid.to_string(),
-                    sop_instance_uid: self.sop_instance_uid.to_string(),
+                    sop_class_uid: class.to_string(),
+                    sop_instance_uid: instance.to_string(),
                     transfer_syntax_uid: self.transfer_syntax.uid.to_owned(),
                     size_bytes: digests.size_bytes,
                 };
                 Content::Unusable { reason: quarantine::prepare(&shared, &record)?, refusal }
             }
         };
-        let (answer, answered) = tokio::sync::oneshot::channel();
+        let (answer, answered) = oneshot::channel();
         committer.hand_over(Arrival { part, digests, content, source: self.source, received_at_ms, answer })?;
-        // The committer answers everyone; one that is gone has stopped taking in.
-        answered.await.unwrap_or(Err(ReceiveError::Degraded))
+        Ok(Committing(answered))
     }
+}
+
+/// An instance whose bytes are on the disk, waiting for its name and its row. Dropping this changes
+/// nothing: the committer goes on.
+#[derive(Debug)]
+pub struct Committing(oneshot::Receiver<Result<Received, ReceiveError>>);
+
+impl Committing {
+    /// When this returns `Ok`, file, directory entry and row are durable.
+    pub async fn durable(self) -> Result<Received, ReceiveError> {
+        // The committer answers everyone; one that is gone has stopped taking in.
+        self.0.await.unwrap_or(Err(ReceiveError::Degraded))
+    }
+}
+
+/// A data set that does not say what it is. Nothing is kept of it, because nothing could name it.
+fn unnamed(error: ReadError) -> ReceiveError {
+    Refusal::Undecodable(error).into()
 }
 
 /// The command and the data set must name the same class and instance (PS3.4 §B.2.2, status 0xA900).

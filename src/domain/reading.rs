@@ -8,7 +8,9 @@ pub use super::walker::{Fault, Limit, ReadError, ReadLimits};
 
 use super::instance::InstanceFacts;
 use super::transfer_syntax::TransferSyntax;
+use super::uid::{SopClassUid, SopInstanceUid};
 use super::walker::Walker;
+use dicom_core::Tag;
 use sink::Sink;
 
 /// One data set being read.
@@ -26,6 +28,12 @@ impl Reading {
     /// returns that error.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ReadError> {
         self.walker.feed(bytes, &mut self.sink)
+    }
+
+    /// Which instance it is, as soon as the data set has said both, or the attribute that is missing or
+    /// ill-formed so far.
+    pub fn named(&self) -> Result<(SopClassUid, SopInstanceUid), Tag> {
+        self.sink.named()
     }
 
     /// What the data set holds, when it was complete and names its instance.

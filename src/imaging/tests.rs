@@ -43,6 +43,7 @@ async fn receive(archive: &Archive, series: &str, number: u8, syntax: &str, more
         transfer_syntax: transfer_syntax::lookup(syntax).unwrap(),
         sop_class_uid: SopClassUid::parse(uids::CT_IMAGE_STORAGE).ok(),
         sop_instance_uid: SopInstanceUid::parse(&instance).ok(),
+        study_instance_uid: None,
         conflict: ConflictAnswer::Keep,
     };
     let mut intake = archive.begin(offer).unwrap();

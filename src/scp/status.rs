@@ -56,7 +56,9 @@ pub fn of(error: &ReceiveError) -> Answer {
         ReceiveError::ConflictRejected => {
             Answer::refused(Failure::DATA_SET_DOES_NOT_MATCH, &error.to_string()).offending(tags::SOP_INSTANCE_UID)
         }
-        ReceiveError::Unidentified => Answer::refused(Failure::CANNOT_UNDERSTAND, &error.to_string()),
+        ReceiveError::OtherStudy => {
+            Answer::refused(Failure::CANNOT_UNDERSTAND, &error.to_string()).offending(tags::STUDY_INSTANCE_UID)
+        }
     }
 }
 
@@ -87,7 +89,7 @@ mod tests {
             (ReceiveError::Mismatch { offending: tags::SOP_CLASS_UID }, 0xA900, Some(tags::SOP_CLASS_UID)),
             (ReceiveError::ClassNotSupported, 0x0122, Some(tags::SOP_CLASS_UID)),
             (ReceiveError::ConflictRejected, 0xA900, Some(tags::SOP_INSTANCE_UID)),
-            (ReceiveError::Unidentified, 0xC000, None),
+            (ReceiveError::OtherStudy, 0xC000, Some(tags::STUDY_INSTANCE_UID)),
         ];
         for (error, status, offending) in cases {
             let answer = of(&error);

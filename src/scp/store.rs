@@ -80,6 +80,7 @@ fn offer(caller: &Caller, address: IpAddr, context: &Context, request: &CommandS
         transfer_syntax,
         sop_class_uid: Some(class),
         sop_instance_uid: Some(instance),
+        study_instance_uid: None,
         conflict: caller.conflict,
     })
 }

@@ -87,6 +87,7 @@ impl Client {
             transfer_syntax: dataset.syntax,
             sop_class_uid: SopClassUid::parse(dataset.sop_class_uid).ok(),
             sop_instance_uid: SopInstanceUid::parse(&dataset.sop_instance_uid).ok(),
+            study_instance_uid: None,
             conflict: config::ConflictAnswer::Keep,
         };
         let mut intake = self.web.archive.begin(offer).unwrap();

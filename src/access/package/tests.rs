@@ -62,6 +62,7 @@ impl Bench {
             transfer_syntax: transfer_syntax::lookup(transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN).unwrap(),
             sop_class_uid: SopClassUid::parse(class).ok(),
             sop_instance_uid: SopInstanceUid::parse(instance).ok(),
+            study_instance_uid: None,
             conflict: ConflictAnswer::Keep,
         };
         let mut intake = self.archive.begin(offer).unwrap();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::archive::Severity;
+use crate::domain::uid::StudyInstanceUid;
 
 #[tokio::test]
 async fn an_instance_is_stored_byte_for_byte_and_found() {
@@ -147,9 +148,66 @@ async fn below_the_floors_nothing_begins() {
 }
 
 #[tokio::test]
-async fn an_offer_without_uids_is_refused_before_a_byte_is_written() {
+async fn without_uids_in_the_offer_the_data_set_says_what_it_is() {
     let bench = Bench::new().await;
-    let offer = Offer { sop_instance_uid: None, ..Data::ct(1).offer() };
-    assert!(matches!(bench.archive.begin(offer), Err(ReceiveError::Unidentified)));
-    assert!(bench.files("incoming").is_empty());
+    let offered = |data: &Data| Offer { sop_class_uid: None, sop_instance_uid: None, ..data.offer() };
+    let data = Data::ct(1);
+    for chunk in [1, 7, 100_000] {
+        let mut intake = bench.archive.begin(offered(&data)).unwrap();
+        assert!(intake.identity().is_none());
+        for bytes in data.bytes().chunks(chunk) {
+            intake.write(bytes).unwrap();
+        }
+        assert_eq!(intake.identity().unwrap().1.as_str(), data.instance);
+        let expected = if chunk == 1 { Received::New } else { Received::Duplicate };
+        assert_eq!(intake.finish().await.unwrap(), expected, "the same file, however it came");
+    }
+    assert!(bench.stored(&data).await.unwrap() == data.bytes());
+
+    // Neither what ends before it says so, nor what never does, is kept.
+    let mut cut = bench.archive.begin(offered(&data)).unwrap();
+    cut.write(&data.bytes()[..20]).unwrap();
+    assert!(matches!(cut.finish().await, Err(ReceiveError::Undecodable { .. })));
+    let mut endless = bench.archive.begin(offered(&data)).unwrap();
+    endless.write(b"\x09\0\x10\x10OB\0\0\0\0\0\x40").unwrap();
+    let refused = (0..64).find_map(|_| endless.write(&[0; 8192]).err()).unwrap();
+    let class = dicom_dictionary_std::tags::SOP_CLASS_UID;
+    assert!(matches!(refused, ReceiveError::Undecodable { offending: Some(tag), .. } if tag == class), "{refused:?}");
+    drop(endless);
+    assert!(bench.files("incoming").is_empty() && bench.files("quarantine").is_empty());
+}
+
+#[tokio::test]
+async fn an_instance_of_another_study_than_offered_is_refused_and_not_kept() {
+    let bench = Bench::new().await;
+    let data = Data::ct(1);
+    for (study, taken) in [("1.2.999", false), (data.study.as_str(), true)] {
+        let offer = Offer { study_instance_uid: StudyInstanceUid::parse(study).ok(), ..data.offer() };
+        let mut intake = bench.archive.begin(offer).unwrap();
+        intake.write(&data.bytes()).unwrap();
+        match intake.finish().await {
+            Ok(Received::New) => assert!(taken),
+            Err(ReceiveError::OtherStudy) => assert!(!taken),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(bench.files("objects").len(), 1);
+    assert!(bench.files("incoming").is_empty() && bench.files("quarantine").is_empty());
+}
+
+#[tokio::test]
+async fn instances_handed_over_one_after_the_other_become_durable_together() {
+    let bench = Bench::new().await;
+    let committing: Vec<_> = (1..=20)
+        .map(|number| {
+            let data = Data::ct(number);
+            let mut intake = bench.archive.begin(data.offer()).unwrap();
+            intake.write(&data.bytes()).unwrap();
+            intake.hand_over().unwrap()
+        })
+        .collect();
+    for one in committing {
+        assert_eq!(one.durable().await.unwrap(), Received::New);
+    }
+    assert_eq!(bench.files("objects").len(), 20);
 }

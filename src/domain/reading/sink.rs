@@ -99,6 +99,15 @@ impl Sink {
         })
     }
 
+    pub(super) fn named(&self) -> Result<(SopClassUid, SopInstanceUid), Tag> {
+        let [class, instance, ..] = &self.uids;
+        let text = |uid: &Option<String>| uid.clone().unwrap_or_default();
+        Ok((
+            SopClassUid::parse(&text(class)).map_err(|_| tags::SOP_CLASS_UID)?,
+            SopInstanceUid::parse(&text(instance)).map_err(|_| tags::SOP_INSTANCE_UID)?,
+        ))
+    }
+
     fn at_root(&self) -> bool {
         self.sequences.is_empty()
     }

@@ -106,6 +106,7 @@ impl Site {
                 transfer_syntax: transfer_syntax::lookup(instance.transfer_syntax.as_str()).unwrap(),
                 sop_class_uid: Some(instance.sop_class),
                 sop_instance_uid: Some(instance.sop_instance),
+                study_instance_uid: None,
                 conflict: config::ConflictAnswer::Keep,
             };
             let mut intake = self.archive.begin(offer).unwrap();
