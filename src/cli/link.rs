@@ -1,7 +1,8 @@
 //! `bluebridge link`: grant, list, extend and revoke patient links.
 
-use super::{Failure, Outcome, block_on, client, print_json};
+use super::{Outcome, block_on, client, done, id, life, list, print_json, text};
 use crate::config::{Config, units::Span};
+use crate::domain::uid::StudyInstanceUid;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -10,10 +11,10 @@ pub enum Command {
     /// Grant a link for one study, or for all studies of a patient, present and future.
     Grant {
         /// Study Instance UID.
-        #[arg(long, required_unless_present = "patient", conflicts_with = "patient")]
+        #[arg(long, required_unless_present = "patient", conflicts_with = "patient", value_parser = study_uid)]
         study: Option<String>,
         /// Study Instance UID of any study of the patient: all of that person's studies are granted.
-        #[arg(long)]
+        #[arg(long, value_parser = study_uid)]
         patient: Option<String>,
         /// What the patient must know: birth-date+code, birth-date or code.
         #[arg(long, value_parser = ["birth-date+code", "birth-date", "code"])]
@@ -22,7 +23,7 @@ pub enum Command {
         #[arg(long)]
         email: Option<String>,
         /// How long, such as 30d.
-        #[arg(long)]
+        #[arg(long, value_parser = life)]
         expires: Option<Span>,
         #[arg(long)]
         json: bool,
@@ -34,15 +35,17 @@ pub enum Command {
     },
     /// Move a link's expiry, up to `link.expires_max` after its grant.
     Extend {
+        #[arg(value_parser = id)]
         id: String,
         /// From now, such as 30d.
-        #[arg(long, default_value = "30d")]
+        #[arg(long, default_value = "30d", value_parser = life)]
         expires: Span,
         #[arg(long)]
         json: bool,
     },
     /// End a link at once, running downloads included.
     Revoke {
+        #[arg(value_parser = id)]
         id: String,
         #[arg(long)]
         json: bool,
@@ -62,39 +65,34 @@ pub fn run(config: &Config, command: Command) -> Outcome {
             }
             Command::List { json } => {
                 let answer = client::call(config, Method::GET, "/api/v1/links", None).await?;
-                if json { print_json(&answer) } else { list_in_words(&answer) }
+                let line = |id: &str, state: &str, ends: &str, verify: &str, opened: &str| {
+                    format!("{id:<18} {state:<10} {ends:<22} {verify:<16} {opened}")
+                };
+                list(json, &answer, "links", &line("id", "state", "ends", "verify", "opened"), |link| {
+                    let opened = link.get("opened").and_then(Value::as_u64).unwrap_or(0).to_string();
+                    line(text(link, "id"), text(link, "state"), text(link, "expires_at"), text(link, "verify"), &opened)
+                })
             }
             Command::Extend { id, expires, json } => {
                 let body = json!({ "expires_s": expires.get().as_secs() });
-                let path = format!("/api/v1/links/{}/extend", checked(&id)?);
+                let path = format!("/api/v1/links/{id}/extend");
                 let answer = client::call(config, Method::POST, &path, Some(&body)).await?;
-                if json {
-                    return print_json(&answer);
-                }
-                println!("link {id} now ends {}", text(&answer, "expires_at"));
-                Ok(())
+                done(json, &answer, &format!("link {id} now ends {}", text(&answer, "expires_at")))
             }
             Command::Revoke { id, json } => {
-                let path = format!("/api/v1/links/{}", checked(&id)?);
-                let answer = client::call(config, Method::DELETE, &path, None).await?;
-                if json {
-                    return print_json(&json!({ "id": id, "revoked": true, "answer": answer }));
-                }
-                println!("link {id} is revoked");
-                Ok(())
+                let answer = client::call(config, Method::DELETE, &format!("/api/v1/links/{id}"), None).await?;
+                let said = json!({ "id": id, "revoked": true, "answer": answer });
+                done(json, &said, &format!("link {id} is revoked"))
             }
         }
     })
 }
 
-/// An id goes into a path; ours are letters and digits.
-fn checked(id: &str) -> Result<&str, Failure> {
-    let fits = !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if fits { Ok(id) } else { Err(Failure::Usage(format!("{id:?} is not a link id; bluebridge link list shows them"))) }
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or("-")
+fn study_uid(text: &str) -> Result<String, String> {
+    match StudyInstanceUid::parse(text) {
+        Ok(uid) => Ok(uid.to_string()),
+        Err(_) => Err("not a Study Instance UID (PS3.5 §9.1)".into()),
+    }
 }
 
 fn grant_in_words(answer: &Value) -> Outcome {
@@ -106,26 +104,6 @@ fn grant_in_words(answer: &Value) -> Outcome {
     println!("id     {}", text(answer, "id"));
     if let Some(note) = answer.get("note").and_then(Value::as_str) {
         println!("note   {note}");
-    }
-    Ok(())
-}
-
-fn list_in_words(answer: &Value) -> Outcome {
-    let links = answer.get("links").and_then(Value::as_array).or_else(|| answer.as_array());
-    let Some(links) = links.filter(|links| !links.is_empty()) else {
-        println!("no links");
-        return Ok(());
-    };
-    println!("{:<18} {:<10} {:<22} {:<16} opened", "id", "state", "ends", "verify");
-    for link in links {
-        let opened = link.get("opened").and_then(Value::as_u64).unwrap_or(0);
-        println!(
-            "{:<18} {:<10} {:<22} {:<16} {opened}",
-            text(link, "id"),
-            text(link, "state"),
-            text(link, "expires_at"),
-            text(link, "verify")
-        );
     }
     Ok(())
 }

@@ -11,8 +11,9 @@ mod serve;
 mod token;
 mod verify;
 
-use crate::config::{self, Config, safety};
+use crate::config::{self, Config, safety, units::Span};
 use clap::{Parser, Subcommand};
+use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -79,8 +80,12 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(message) => {
             // Help and version are answers, not mistakes; clap knows which stream they belong to.
-            let _ = message.print();
-            return ExitCode::from(if message.use_stderr() { 2 } else { 0 });
+            if !message.use_stderr() {
+                let _ = message.print();
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("bluebridge: {}", mistake(&message.to_string()));
+            return ExitCode::from(2);
         }
     };
     match dispatch(cli) {
@@ -94,6 +99,13 @@ pub fn run() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// What clap found, as one sentence: its first paragraph without the usage that follows.
+fn mistake(message: &str) -> String {
+    let paragraph = message.split("\n\n").next().unwrap_or_default();
+    let words: Vec<_> = paragraph.trim_start_matches("error: ").split_whitespace().collect();
+    format!("{}; add --help to see how it is written", words.join(" "))
 }
 
 fn dispatch(cli: Cli) -> Outcome {
@@ -122,6 +134,49 @@ fn read_config(path: Option<&std::path::Path>) -> Result<Checked, Failure> {
 /// A small runtime for commands that talk to a daemon or the index and then end.
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::failed)?.block_on(work)
+}
+
+/// An id as our lists show it, letters and digits: it goes into a path.
+fn id(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if fits { Ok(text.to_owned()) } else { Err("not an id; the list command shows them".into()) }
+}
+
+/// How long something lives.
+fn life(text: &str) -> Result<Span, String> {
+    match Span::parse(text)? {
+        none if none.get().is_zero() => Err("that is no time at all".into()),
+        some => Ok(some),
+    }
+}
+
+/// A text of an answer.
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or("-")
+}
+
+/// The list that an answer holds as `key`, one line each below `title`; JSON where that was asked for.
+fn list(json: bool, answer: &Value, key: &str, title: &str, line: impl Fn(&Value) -> String) -> Outcome {
+    if json {
+        return print_json(answer);
+    }
+    match answer.get(key).and_then(Value::as_array).filter(|all| !all.is_empty()) {
+        None => println!("no {key}"),
+        Some(all) => {
+            println!("{title}");
+            all.iter().for_each(|one| println!("{}", line(one)));
+        }
+    }
+    Ok(())
+}
+
+/// Says that something was done: in a sentence, or as JSON.
+fn done(json: bool, answer: &Value, sentence: &str) -> Outcome {
+    if json {
+        return print_json(answer);
+    }
+    println!("{sentence}");
+    Ok(())
 }
 
 /// Prints `value` as one line of JSON.

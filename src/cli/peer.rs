@@ -27,6 +27,11 @@ pub fn run(config: &Config, command: Command) -> Outcome {
     let (called, host) = address.split_once('@').ok_or_else(|| {
         Failure::Usage(format!("{node:?} is neither a [[destination]] with dicom = ... nor AE@host:port"))
     })?;
+    // Told apart here, because for the system's resolver a wrong port and a name without an address are one.
+    let port = host.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    if !matches!(port, Some(Ok(1..))) {
+        return Err(Failure::Usage(format!("{address:?} needs a port from 1 to 65535, as in AE@host:104")));
+    }
     let called = AeTitle::parse(called).map_err(|error| Failure::Usage(format!("{called:?}: {error}")))?;
     let started = Instant::now();
     block_on(async {

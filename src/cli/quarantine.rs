@@ -17,12 +17,14 @@ pub enum Command {
     },
     /// One held object: its reason, and where its bytes are.
     Show {
+        #[arg(value_parser = super::id)]
         id: String,
         #[arg(long)]
         json: bool,
     },
     /// Remove a held object for good.
     Drop {
+        #[arg(value_parser = super::id)]
         id: String,
         #[arg(long)]
         json: bool,

@@ -1,7 +1,8 @@
 //! `bluebridge token`: bearer tokens of DICOMweb callers.
 
-use super::{Failure, Outcome, block_on, client, print_json};
+use super::{Outcome, block_on, client, done, id, life, list, print_json, text};
 use crate::config::{Config, units::Span};
+use clap::builder::NonEmptyStringValueParser;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -10,12 +11,13 @@ pub enum Command {
     /// Create a token; it is shown once.
     Create {
         /// What it is for, such as "portal".
+        #[arg(value_parser = NonEmptyStringValueParser::new())]
         name: String,
         /// What it allows, of: read, write, share, delete.
-        #[arg(long, value_delimiter = ',', default_value = "read")]
+        #[arg(long, value_delimiter = ',', default_value = "read", value_parser = ["read", "write", "share", "delete"])]
         scope: Vec<String>,
         /// How long, such as 90d; 365d without it.
-        #[arg(long)]
+        #[arg(long, value_parser = life)]
         expires: Option<Span>,
         #[arg(long)]
         json: bool,
@@ -27,6 +29,7 @@ pub enum Command {
     },
     /// End a token at once.
     Revoke {
+        #[arg(value_parser = id)]
         id: String,
         #[arg(long)]
         json: bool,
@@ -49,45 +52,20 @@ pub fn run(config: &Config, command: Command) -> Outcome {
             }
             Command::List { json } => {
                 let answer = client::call(config, Method::GET, "/api/v1/tokens", None).await?;
-                if json { print_json(&answer) } else { list_in_words(&answer) }
+                let line = |id: &str, name: &str, scopes: &str, ends: &str, state: &str| {
+                    format!("{id:<28} {name:<20} {scopes:<26} {ends:<22} {state}")
+                };
+                list(json, &answer, "tokens", &line("id", "name", "scopes", "ends", "state"), |token| {
+                    let scopes = token.get("scopes").and_then(Value::as_array).into_iter().flatten();
+                    let scopes: Vec<_> = scopes.filter_map(Value::as_str).collect();
+                    let (name, ends) = (text(token, "name"), text(token, "expires_at"));
+                    line(text(token, "id"), name, &scopes.join(","), ends, text(token, "state"))
+                })
             }
             Command::Revoke { id, json } => {
-                if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-                    return Err(Failure::Usage(format!("{id:?} is not a token id; bluebridge token list shows them")));
-                }
                 client::call(config, Method::DELETE, &format!("/api/v1/tokens/{id}"), None).await?;
-                if json {
-                    return print_json(&json!({ "id": id, "revoked": true }));
-                }
-                println!("token {id} is revoked");
-                Ok(())
+                done(json, &json!({ "id": id, "revoked": true }), &format!("token {id} is revoked"))
             }
         }
     })
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value.get(key).and_then(Value::as_str).unwrap_or("-")
-}
-
-fn list_in_words(answer: &Value) -> Outcome {
-    let tokens = answer.get("tokens").and_then(Value::as_array).or_else(|| answer.as_array());
-    let Some(tokens) = tokens.filter(|tokens| !tokens.is_empty()) else {
-        println!("no tokens");
-        return Ok(());
-    };
-    println!("{:<28} {:<20} {:<26} {:<22} state", "id", "name", "scopes", "ends");
-    for token in tokens {
-        let scopes: Vec<_> =
-            token.get("scopes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-        println!(
-            "{:<28} {:<20} {:<26} {:<22} {}",
-            text(token, "id"),
-            text(token, "name"),
-            scopes.join(","),
-            text(token, "expires_at"),
-            text(token, "state")
-        );
-    }
-    Ok(())
 }

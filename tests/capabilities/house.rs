@@ -35,6 +35,50 @@ fn a_wrong_configuration_is_one_sentence_and_exit_2() {
 }
 
 #[test]
+fn a_mistake_on_the_command_line_is_one_sentence_and_exit_2() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let config = folder.path().join("bluebridge.toml");
+    std::fs::write(&config, format!("data_dir = {data:?}")).unwrap();
+    let cases: [&[&str]; 26] = [
+        &[],
+        &["nothing"],
+        &["serve", "--now"],
+        &["check", "--quick"],
+        &["demo", "--dir"],
+        &["verify", "--all"],
+        &["token", "create", ""],
+        &["token", "create", "x", "--scope", "bogus"],
+        &["token", "create", "x", "--scope", ""],
+        &["token", "create", "x", "--expires", "5y"],
+        &["token", "create", "x", "--expires", "0s"],
+        &["token", "revoke", ""],
+        &["token", "revoke", "../x"],
+        &["link", "grant"],
+        &["link", "grant", "--study", ""],
+        &["link", "grant", "--patient", "1.2.x"],
+        &["link", "grant", "--study", "1.2", "--patient", "1.2"],
+        &["link", "grant", "--study", "1.2", "--verify", "nothing"],
+        &["link", "grant", "--study", "1.2", "--expires", "soon"],
+        &["link", "extend", "abc", "--expires", "0d"],
+        &["link", "revoke", "a/b"],
+        &["quarantine", "show", "../x"],
+        &["quarantine", "drop", ""],
+        &["peer", "echo", "nobody"],
+        &["peer", "echo", "A@localhost:99999"],
+        &["peer", "echo", "A@localhost"],
+    ];
+    for case in cases {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bluebridge"));
+        let done = command.args(case).env("BLUEBRIDGE_CONFIG", &config).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(2), "{case:?}: {said}");
+        assert!(said.starts_with("bluebridge: ") && said.lines().count() == 1, "{case:?}: {said}");
+    }
+    assert!(!data.join("index.sqlite").exists(), "a mistake is told before anything is made");
+}
+
+#[test]
 fn a_folder_that_others_can_write_is_refused() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::TempDir::new().unwrap();
