@@ -1,7 +1,7 @@
 //! Combinations of settings that would be unsafe, and settings that are without effect. Nothing is
 //! repaired silently: what is unsafe stops the start with a sentence that says what to do.
 
-use super::{Anonymous, Config};
+use super::{Anonymous, Config, Peer};
 use std::net::IpAddr;
 
 /// What the start says, once, about a configuration that is safe.
@@ -53,7 +53,22 @@ fn dicom(config: &Config) -> Result<(), Unsafe> {
             dicom.listen
         ));
     }
-    for peer in &dicom.peer {
+    let ours = dicom.ae_title.as_str();
+    for (at, peer) in dicom.peer.iter().enumerate() {
+        let later = dicom.peer.iter().skip(at + 1);
+        if let Some(twin) = later.clone().find(|other| caller_of(other, ours) == caller_of(peer, ours)) {
+            return refuse(format!(
+                "[[dicom.peer]] {:?} and {:?} are the same caller (AE title, address and called AE title), so the second \
+                 would never be used: remove one of them",
+                peer.name, twin.name
+            ));
+        }
+        if later.clone().any(|other| other.name == peer.name) {
+            return refuse(format!(
+                "[[dicom.peer]] {:?} is there twice: logs and limits go by the name, so give each a name of its own",
+                peer.name
+            ));
+        }
         let titles = [Some(&peer.ae_title), peer.called_ae_title.as_ref()];
         for title in titles.into_iter().flatten().filter(|title| *title != "*") {
             if crate::domain::ae_title::AeTitle::parse(title).is_err() {
@@ -65,6 +80,11 @@ fn dicom(config: &Config) -> Result<(), Unsafe> {
         }
     }
     Ok(())
+}
+
+/// By what a caller is recognized.
+fn caller_of<'a>(peer: &'a Peer, ours: &'a str) -> (&'a str, ipnet::IpNet, &'a str) {
+    (peer.ae_title.trim(), peer.address.trunc(), peer.called_ae_title.as_deref().unwrap_or(ours).trim())
 }
 
 fn web(config: &Config) -> Result<Vec<Notice>, Unsafe> {
@@ -297,6 +317,16 @@ mod tests {
             (
                 "[[dicom.peer]]\nname = \"CT\"\nae_title = \"THIS IS FAR TOO LONG\"\naddress = \"10.0.0.1\"",
                 "not an AE title",
+            ),
+            (
+                "[dicom]\nae_title = \"US\"\n[[dicom.peer]]\nname = \"A\"\nae_title = \"CT\"\naddress = \"10.0.0.7/8\"\n\
+                 [[dicom.peer]]\nname = \"B\"\nae_title = \"CT\"\naddress = \"10.0.0.0/8\"\ncalled_ae_title = \"US\"",
+                "the same caller",
+            ),
+            (
+                "[[dicom.peer]]\nname = \"A\"\nae_title = \"CT\"\naddress = \"10.0.0.1\"\n\
+                 [[dicom.peer]]\nname = \"A\"\nae_title = \"MR\"\naddress = \"10.0.0.1\"",
+                "is there twice",
             ),
             ("[limits]\npdu_announced = \"2MiB\"", "pdu_announced"),
             ("[limits]\nassociations = 0", "at least 1"),
