@@ -10,6 +10,11 @@ pub enum AccessError {
     NoSuchStudy,
     #[error("no study of this patient is stored")]
     NoSuchPatient,
+    /// All studies of a patient were asked for, and nothing says which those are.
+    #[error(
+        "the study has no Patient ID, so other studies of the same person cannot be found; grant a link for this study alone"
+    )]
+    NoPatientId,
     /// An instance of the study arrived with another patient or under another study.
     #[error("the study is part of a patient conflict; settle it before anyone is given a link")]
     PatientConflict,

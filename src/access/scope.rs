@@ -62,7 +62,7 @@ pub(super) async fn subject(index: &Index, whose: &Whose) -> Result<Subject, Acc
             let all = matches!(whose, Whose::PatientOf(_));
             if all && patient.patient_id.expose().is_empty() {
                 // Without an ID every other anonymous patient would be the same one.
-                return Err(AccessError::NoSuchPatient);
+                return Err(AccessError::NoPatientId);
             }
             Ok(Subject { study: (!all).then(|| uid.clone()), patient, attributes: found.attributes })
         }

@@ -158,10 +158,10 @@ impl From<AccessError> for Problem {
             E::NoSuchStudy => Self::not_found("There is no such study."),
             E::NoSuchPatient => Self::not_found("No study of this patient is stored."),
             E::NoSuchLink => Self::not_found("There is no such link."),
-            E::PatientConflict | E::PatientAmbiguous | E::NoBirthDate | E::Revoked => {
-                Self::new(StatusCode::CONFLICT, sentence(&error))
+            E::PatientConflict | E::PatientAmbiguous | E::Revoked => Self::new(StatusCode::CONFLICT, sentence(&error)),
+            E::NoPatientId | E::NoBirthDate | E::TooLong(_) | E::TooShort => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, sentence(&error))
             }
-            E::TooLong(_) | E::TooShort => Self::bad_request(sentence(&error)),
             E::Index(_) => Self::unavailable(NO_INDEX).because(&error),
             E::Key { .. } | E::KeyFile { .. } | E::NoKey | E::Random | E::Hash => Self::internal().because(&error),
         }
@@ -206,6 +206,11 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 /// The answer where the router knows no such path.
 pub async fn no_such_resource() -> Problem {
     Problem::not_found("There is no such resource; the API is described at /api/v1/openapi.json.")
+}
+
+/// The answer where If-Match names another version (RFC 9110 §13.1.1).
+pub fn another_version() -> Problem {
+    Problem::new(StatusCode::PRECONDITION_FAILED, "If-Match names another version than the one that is here.")
 }
 
 /// The answer where the path is known and the method is not.

@@ -36,6 +36,16 @@ async fn all_studies_of_a_patient_are_those_of_the_same_person() {
 }
 
 #[tokio::test]
+async fn a_study_without_a_patient_id_is_granted_alone_and_staff_are_told_why() {
+    let house = House::new().await;
+    let study = house.study("1.2.1", "", "Ross^Ellen", "19610307").await;
+    let refused = house.grant(Whose::PatientOf(study.clone()), None).await.unwrap_err();
+    assert!(matches!(refused, AccessError::NoPatientId));
+    assert!(refused.to_string().contains("no Patient ID") && refused.to_string().contains("this study alone"));
+    assert!(house.grant(Whose::Study(study), None).await.is_ok());
+}
+
+#[tokio::test]
 async fn without_a_usable_birth_date_only_a_code_is_asked_and_staff_are_told() {
     let house = House::new().await;
     for (place, birth_date) in ["", "19000101", "1961", "99999999"].into_iter().enumerate() {

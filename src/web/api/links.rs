@@ -2,7 +2,7 @@
 //! and its desk code, is in the answer to `POST` and nowhere afterwards.
 
 use super::body::Json;
-use crate::access::{AccessError, GrantRequest, Granted, LinkSummary, Whose};
+use crate::access::{GrantRequest, Granted, LinkSummary, Whose};
 use crate::audit::{Actor, RecordId};
 use crate::config::Verify;
 use crate::config::units::Span;
@@ -156,8 +156,7 @@ async fn grant(State(web): State<Web>, Sharer(caller): Sharer, Json(new): Json<N
         meant_for: new.email.map(Phi::new),
         by: actor(&caller),
     };
-    let Granted { id, url, code, expires_at_ms, verify, fell_back_to_code } =
-        web.access.grant(request).await.map_err(problem)?;
+    let Granted { id, url, code, expires_at_ms, verify, fell_back_to_code } = web.access.grant(request).await?;
     let note = "The study has no usable birth date, so the code alone is asked for.";
     let location = HeaderValue::from_str(&format!("/api/v1/links/{id}")).map_err(|_| Problem::internal())?;
     let answer = New {
@@ -191,12 +190,12 @@ fn whose(new: &NewLink) -> Result<Whose, Problem> {
 }
 
 async fn list(State(web): State<Web>, Sharer(_): Sharer) -> Result<Json<List>, Problem> {
-    let links = web.access.list(LISTED).await.map_err(problem)?;
+    let links = web.access.list(LISTED).await?;
     Ok(Json(List { links: links.into_iter().map(Listed::of).collect() }))
 }
 
 async fn show(State(web): State<Web>, Sharer(_): Sharer, Path(link): Path<String>) -> Result<Json<Listed>, Problem> {
-    web.access.show(&link).await.map(|summary| Json(Listed::of(summary))).map_err(problem)
+    Ok(Json(Listed::of(web.access.show(&link).await?)))
 }
 
 async fn extend(
@@ -207,7 +206,7 @@ async fn extend(
 ) -> Result<Json<Listed>, Problem> {
     let span = span(life.expires, life.expires_s)
         .ok_or_else(|| Problem::bad_request("Say how long from now: expires, such as \"30d\"."))?;
-    web.access.extend(&link, span, actor(&caller)).await.map(|summary| Json(Listed::of(summary))).map_err(problem)
+    Ok(Json(Listed::of(web.access.extend(&link, span, actor(&caller)).await?)))
 }
 
 async fn revoke(
@@ -215,7 +214,7 @@ async fn revoke(
     Sharer(caller): Sharer,
     Path(link): Path<String>,
 ) -> Result<Json<Listed>, Problem> {
-    web.access.revoke(&link, actor(&caller)).await.map(|summary| Json(Listed::of(summary))).map_err(problem)
+    Ok(Json(Listed::of(web.access.revoke(&link, actor(&caller)).await?)))
 }
 
 /// The caller as the trail names them.
@@ -225,32 +224,6 @@ fn actor(caller: &Caller) -> Actor {
         Kind::Loopback => Actor::Caller(None),
         Kind::Token { id } => Actor::Caller(ulid::Ulid::from_string(id).ok().map(RecordId::from)),
         Kind::Nobody => Actor::Unknown,
-    }
-}
-
-/// Exhaustive, so that a new fault does not compile until someone chose its status.
-fn problem(error: AccessError) -> Problem {
-    let detail = error.to_string();
-    match error {
-        AccessError::NoSuchStudy | AccessError::NoSuchPatient | AccessError::NoSuchLink => Problem::not_found(detail),
-        AccessError::PatientConflict | AccessError::PatientAmbiguous | AccessError::Revoked => {
-            Problem::new(StatusCode::CONFLICT, detail)
-        }
-        AccessError::NoBirthDate | AccessError::TooLong(_) | AccessError::TooShort => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-        }
-        AccessError::Index(_) => {
-            tracing::error!(%error, "a patient link could not be changed");
-            Problem::unavailable("The index does not answer; try again.")
-        }
-        AccessError::Key { .. }
-        | AccessError::KeyFile { .. }
-        | AccessError::NoKey
-        | AccessError::Random
-        | AccessError::Hash => {
-            tracing::error!(%error, "a patient link could not be made");
-            Problem::internal()
-        }
     }
 }
 
