@@ -17,6 +17,9 @@ pub struct Attribute {
     pub level: Level,
     /// Returned without being asked for (PS3.18 §10.6.3.3), as far as the instance has a value.
     pub by_default: bool,
+    /// Stands in the items of this sequence and not in the data set itself: one value for each item, empty where
+    /// the item has none, so that the values of one item stand at the same place.
+    pub within: Option<Tag>,
     /// Computed by the index over the instances of a study or series (PS3.4 §C.3.4): never taken from
     /// a data set that happens to carry it.
     pub aggregate: bool,
@@ -51,14 +54,20 @@ pub fn by_keyword(keyword: &str) -> Option<&'static Attribute> {
     TABLE.iter().find(|attribute| attribute.keyword == keyword)
 }
 
+/// The rows of what stands in the items of `sequence`.
+pub fn members(sequence: Tag) -> impl Iterator<Item = &'static Attribute> {
+    TABLE.iter().filter(move |attribute| attribute.within == Some(sequence))
+}
+
 /// The tags that rules name one by one.
 pub mod tags {
     pub use dicom_dictionary_std::tags::{
         ACCESSION_NUMBER, INSTANCE_AVAILABILITY, INSTANCE_NUMBER, ISSUER_OF_PATIENT_ID, MODALITIES_IN_STUDY, MODALITY,
         NUMBER_OF_FRAMES, NUMBER_OF_SERIES_RELATED_INSTANCES, NUMBER_OF_STUDY_RELATED_INSTANCES,
-        NUMBER_OF_STUDY_RELATED_SERIES, PATIENT_BIRTH_DATE, PATIENT_ID, PATIENT_NAME, PATIENT_SEX, SERIES_DESCRIPTION,
-        SERIES_INSTANCE_UID, SERIES_NUMBER, SOP_CLASS_UID, SOP_CLASSES_IN_STUDY, SOP_INSTANCE_UID, STUDY_DATE,
-        STUDY_DESCRIPTION, STUDY_ID, STUDY_INSTANCE_UID, STUDY_TIME,
+        NUMBER_OF_STUDY_RELATED_SERIES, PATIENT_BIRTH_DATE, PATIENT_ID, PATIENT_NAME, PATIENT_SEX,
+        REQUEST_ATTRIBUTES_SEQUENCE, SERIES_DESCRIPTION, SERIES_INSTANCE_UID, SERIES_NUMBER, SOP_CLASS_UID,
+        SOP_CLASSES_IN_STUDY, SOP_INSTANCE_UID, STUDY_DATE, STUDY_DESCRIPTION, STUDY_ID, STUDY_INSTANCE_UID,
+        STUDY_TIME,
     };
 }
 
@@ -70,15 +79,18 @@ macro_rules! table {
             vr: VR::$vr,
             level: Level::$level,
             by_default: !matches!(Kind::$kind, Kind::OnRequest),
+            within: if matches!(Kind::$kind, Kind::OfRequest) { Some(tags::REQUEST_ATTRIBUTES_SEQUENCE) } else { None },
             aggregate: matches!(Kind::$kind, Kind::Aggregate),
         }),*];
     };
 }
 
-/// The last column of the table: returned by default, on request only, or computed (and returned).
+/// The last column of the table: returned by default, on request only, in the Request Attributes Sequence
+/// (and returned), or computed (and returned).
 enum Kind {
     ByDefault,
     OnRequest,
+    OfRequest,
     Aggregate,
 }
 
@@ -168,10 +180,12 @@ table! {
     (0x0032, 0x1033) RequestingService                   LO Study    OnRequest;
     (0x0032, 0x1060) RequestedProcedureDescription       LO Study    OnRequest;
     (0x0038, 0x0010) AdmissionID                         LO Study    OnRequest;
+    (0x0040, 0x0009) ScheduledProcedureStepID            SH Series   OfRequest;
     (0x0040, 0x0244) PerformedProcedureStepStartDate     DA Series   ByDefault;
     (0x0040, 0x0245) PerformedProcedureStepStartTime     TM Series   ByDefault;
     (0x0040, 0x0253) PerformedProcedureStepID            SH Series   OnRequest;
     (0x0040, 0x0254) PerformedProcedureStepDescription   LO Series   OnRequest;
+    (0x0040, 0x1001) RequestedProcedureID                SH Series   OfRequest;
     (0x0040, 0xA491) CompletionFlag                      CS Instance OnRequest;
     (0x0040, 0xA493) VerificationFlag                    CS Instance OnRequest;
     (0x0042, 0x0010) DocumentTitle                       ST Instance OnRequest;

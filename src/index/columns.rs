@@ -134,7 +134,7 @@ pub(super) fn of_levels(attributes: &Attributes, levels: &[Level]) -> Map<String
 pub(super) fn fill_in(known: &mut Map<String, Value>, newer: Map<String, Value>) -> bool {
     let mut filled = false;
     for (key, values) in newer {
-        let has_value = |values: &Value| values.get(0).and_then(Value::as_str).is_some_and(|first| !first.is_empty());
+        let has_value = |values: &Value| values.as_array().into_iter().flatten().any(|value| value != "");
         if has_value(&values) && !known.get(&key).is_some_and(has_value) {
             known.insert(key, values);
             filled = true;

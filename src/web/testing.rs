@@ -199,6 +199,9 @@ impl Dataset {
         out.number(0x0028, 0x0101, bits);
         out.number(0x0028, 0x0102, bits - 1);
         out.number(0x0028, 0x0103, 0);
+        if series == 1 {
+            out.requests(&[("SPS1", "RP1"), ("SPS2", "")]);
+        }
         match pixels {
             Pixels::Words => {
                 let order = |n: u16| if out.big() { n.to_be_bytes() } else { n.to_le_bytes() };
@@ -258,7 +261,7 @@ impl Writer {
         self.u16(group);
         self.u16(element);
         let length = u32::try_from(value.len()).unwrap();
-        match (self.encoding, vr[0] == b'O') {
+        match (self.encoding, vr[0] == b'O' || vr == b"SQ") {
             (Encoding::ImplicitLittle, _) => self.u32(length),
             (_, true) => {
                 self.bytes.extend_from_slice(vr);
@@ -271,6 +274,25 @@ impl Writer {
             }
         }
         self.bytes.extend_from_slice(value);
+    }
+    /// Request Attributes Sequence: Scheduled Procedure Step ID and Requested Procedure ID of each item. Lengths
+    /// are undefined, as in a rewritten data set.
+    fn requests(&mut self, items: &[(&str, &str)]) {
+        let mark = |out: &mut Self, element: u16, length: u32| {
+            out.u16(0xFFFE);
+            out.u16(element);
+            out.u32(length);
+        };
+        self.element(0x0040, 0x0275, b"SQ", &[]);
+        self.bytes.truncate(self.bytes.len() - 4);
+        self.u32(u32::MAX);
+        for (step, procedure) in items {
+            mark(self, 0xE000, u32::MAX);
+            self.text(0x0040, 0x0009, b"SH", step);
+            self.text(0x0040, 0x1001, b"SH", procedure);
+            mark(self, 0xE00D, 0);
+        }
+        mark(self, 0xE0DD, 0);
     }
     fn fragments(&mut self, frames: &[&[u8]]) {
         self.bytes.extend_from_slice(b"\xE0\x7F\x10\0OB\0\0\xFF\xFF\xFF\xFF\xFE\xFF\0\xE0\0\0\0\0");

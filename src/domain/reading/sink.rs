@@ -16,6 +16,8 @@ use dicom_dictionary_std::tags;
 /// Longer binary values, and longer texts and lists of numbers, become bulk values (design D4).
 const BINARY_MAX: u32 = 1 << 10;
 const TEXT_MAX: u32 = 64 << 10;
+/// Items of one sequence that are searched: a series answers a handful of requests.
+const SEARCHED_ITEMS_MAX: usize = 256;
 
 pub(super) struct Sink {
     encoder: Encoder,
@@ -29,6 +31,8 @@ pub(super) struct Sink {
     value: Vec<u8>,
     attributes: Attributes,
     uids: [Option<String>; 4],
+    /// Of the open item of a sequence whose items are searched.
+    of_item: Vec<(Tag, String)>,
     charset_written: bool,
 }
 
@@ -77,6 +81,7 @@ impl Sink {
             value: Vec::new(),
             attributes: Attributes::default(),
             uids: [const { None }; 4],
+            of_item: Vec::new(),
             charset_written: false,
         }
     }
@@ -235,6 +240,10 @@ impl Sink {
             if self.at_root() {
                 self.image.attribute(tag, vr, &value, big_endian, &values);
                 self.searchable(tag, vr, &value, big_endian, values);
+            } else if let [sequence] = self.sequences.as_slice()
+                && attributes::lookup(tag).is_some_and(|attribute| attribute.within == Some(sequence.tag))
+            {
+                self.of_item.push((tag, values.into_iter().next().unwrap_or_default()));
             }
         }
         self.value = value;
@@ -260,13 +269,28 @@ impl Sink {
             // Several values are no UID, and must not be cut down to one.
             *uid = Some(values.join("\\"));
         }
-        if attributes::lookup(tag).is_some_and(|attribute| !attribute.aggregate) {
+        if attributes::lookup(tag).is_some_and(|attribute| !attribute.aggregate && attribute.within.is_none()) {
             let values = match vr::kind(vr) {
                 Kind::Text => values,
                 Kind::Number => json::numbers(vr, value, big_endian),
                 _ => return,
             };
             self.attributes.set(tag, values);
+        }
+    }
+
+    /// The open item ends: its searched values, one for each attribute of the sequence.
+    fn item_ends(&mut self) {
+        let of_item = std::mem::take(&mut self.of_item);
+        let ([sequence], true) = (self.sequences.as_slice(), of_item.iter().any(|(_, value)| !value.is_empty())) else {
+            return;
+        };
+        for attribute in attributes::members(sequence.tag) {
+            let values = self.attributes.0.entry(attribute.tag).or_default();
+            if values.len() < SEARCHED_ITEMS_MAX {
+                let value = of_item.iter().find(|(tag, _)| *tag == attribute.tag).map(|(_, value)| value.clone());
+                values.push(value.unwrap_or_default());
+            }
         }
     }
 
@@ -303,6 +327,7 @@ impl Visitor for Sink {
                 self.encoder.text().extend_from_slice(if first { b",\"Value\":[{" } else { b",{" });
             }
             Event::ItemEnd => {
+                self.item_ends();
                 self.items.pop();
                 self.encoder.text().push(b'}');
                 return self.settle(crate::domain::walker::ITEM);

@@ -164,6 +164,13 @@ pub(super) fn percent_bytes(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Whether every percent sign begins an escape (RFC 3986 §2.1).
+pub(super) fn escapes_are_whole(text: &str) -> bool {
+    text.split('%')
+        .skip(1)
+        .all(|rest| rest.as_bytes().first_chunk::<2>().is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit)))
+}
+
 /// Whether `gzip` is taken (RFC 9110 §12.5.3): named or covered by `*`, with q above 0.
 pub fn takes_gzip(headers: &HeaderMap) -> bool {
     let (mut named, mut any) = (None, None);

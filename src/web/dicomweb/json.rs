@@ -2,7 +2,7 @@
 //! cheap level where it is taken.
 
 use crate::archive::{Archive, SearchError};
-use crate::domain::attributes::{TABLE, lookup, tags};
+use crate::domain::attributes::{Attribute, Attributes, TABLE, lookup, members, tags};
 use crate::domain::instance::hex_tag;
 use crate::domain::json;
 use crate::domain::level::Level;
@@ -39,13 +39,13 @@ impl Frame {
             map.insert(hex_tag(tag), json::element(vr, tag, values));
         };
         for (tag, values) in &found.attributes.0 {
-            if let Some(attribute) = lookup(*tag) {
+            if let Some(attribute) = lookup(*tag).filter(|attribute| attribute.within.is_none()) {
                 put(*tag, attribute.vr, values);
             }
         }
         // What is required and unknown is there without a value (PS3.18 §F.2.5).
         for attribute in TABLE.iter().filter(|attribute| attribute.by_default && self.belongs(attribute.level)) {
-            if !found.attributes.0.contains_key(&attribute.tag) {
+            if attribute.within.is_none() && !found.attributes.0.contains_key(&attribute.tag) {
                 put(attribute.tag, attribute.vr, &[]);
             }
         }
@@ -54,6 +54,10 @@ impl Frame {
         put(tags::INSTANCE_AVAILABILITY, VR::CS, &["ONLINE".to_owned()]);
         put(Tag(0x0008, 0x1190), VR::UR, &[self.retrieve_url(found)]);
         self.identify(found, &mut put);
+        let requests = requests(&found.attributes);
+        if requests.get("Value").is_some() || self.belongs(Level::Series) {
+            map.insert(hex_tag(tags::REQUEST_ATTRIBUTES_SEQUENCE), requests);
+        }
         Value::Object(map)
     }
 
@@ -86,6 +90,26 @@ impl Frame {
             url.push_str(instance.as_str());
         }
         url
+    }
+}
+
+/// Request Attributes Sequence (0040,0275), an item for each request.
+fn requests(attributes: &Attributes) -> Value {
+    let members: Vec<_> = members(tags::REQUEST_ATTRIBUTES_SEQUENCE).collect();
+    let items = members.iter().map(|attribute| attributes.values(attribute.tag).len()).max().unwrap_or(0);
+    let item = |at: usize| -> Map<String, Value> {
+        let element = |attribute: &&&Attribute| {
+            let value = attributes.values(attribute.tag).get(at).filter(|value| !value.is_empty());
+            (
+                hex_tag(attribute.tag),
+                json::element(attribute.vr, attribute.tag, value.map(std::slice::from_ref).unwrap_or_default()),
+            )
+        };
+        members.iter().map(|attribute| element(&attribute)).collect()
+    };
+    match items {
+        0 => serde_json::json!({ "vr": "SQ" }),
+        _ => serde_json::json!({ "vr": "SQ", "Value": (0..items).map(item).collect::<Vec<_>>() }),
     }
 }
 

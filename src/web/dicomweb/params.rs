@@ -1,7 +1,7 @@
 //! A query string to a [`Query`] (PS3.18 §8.3.4). Keys are keywords or eight hex digits. What is not
 //! supported is ignored and said so in a Warning; what cannot be understood is refused with a sentence.
 
-use super::accept::percent_bytes;
+use super::accept::{escapes_are_whole, percent_bytes};
 use crate::config::Limits;
 use crate::domain::attributes::{self, Attribute, tags};
 use crate::domain::level::Level;
@@ -37,7 +37,8 @@ pub fn parse(
     let mut uids: Vec<(&'static Attribute, String)> = Vec::new();
     let mut include = Includes::default();
     let mut limit = None;
-    for (name, value) in pairs(raw.unwrap_or_default()) {
+    for pair in pairs(raw.unwrap_or_default()) {
+        let (name, value) = pair?;
         match name.to_ascii_lowercase().as_str() {
             "" | "accept" | "accept-charset" | "charset" => {}
             "limit" => limit = number(&value, "limit")?.or(limit),
@@ -58,7 +59,7 @@ pub fn parse(
                     let rule = rule(attribute, &value)?;
                     asked.query.keys.push((attribute.tag, rule));
                 }
-                Key::Wanted(tag) => include.tags.push(tag),
+                Key::Wanted => include.add(&name),
                 Key::Unknown => asked.ignored(),
             },
         }
@@ -90,7 +91,7 @@ impl Asked {
 enum Key {
     Of(&'static Attribute),
     /// Without a value: only to be returned.
-    Wanted(Tag),
+    Wanted,
     Unknown,
 }
 
@@ -106,13 +107,20 @@ fn key(name: &str, level: Level, empty: bool) -> Key {
         Some(attribute) if attribute.level <= level || attribute.tag == tags::INSTANCE_AVAILABILITY => {
             Key::Of(attribute)
         }
-        Some(_) if empty => Key::Wanted(tag),
+        _ if empty && (attributes::lookup(tag).is_some() || attributes::members(tag).next().is_some()) => Key::Wanted,
         _ => Key::Unknown,
     }
 }
 
-/// A keyword of PS3.6, `ggggeeee`, or `gggg,eeee`.
+/// A keyword of PS3.6, `ggggeeee`, or `gggg,eeee`; of what stands in a sequence also with that before it, as
+/// `00400275.00401001` (PS3.18 §8.3.4.1).
 fn tag_of(name: &str) -> Option<Tag> {
+    let Some((sequence, member)) = name.split_once('.') else { return simple_tag(name) };
+    let (sequence, member) = (simple_tag(sequence)?, simple_tag(member)?);
+    (attributes::lookup(member)?.within == Some(sequence)).then_some(member)
+}
+
+fn simple_tag(name: &str) -> Option<Tag> {
     let hex = |text: &str| (text.len() == 4).then(|| u16::from_str_radix(text, 16).ok()).flatten();
     if let (Some(group), Some(element)) =
         (name.get(..4).and_then(hex), name.get(4..).and_then(|rest| hex(rest.trim_start_matches(','))))
@@ -143,6 +151,9 @@ impl Includes {
         for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             match tag_of(name) {
                 _ if name.eq_ignore_ascii_case("all") => self.all = true,
+                Some(tag) if attributes::members(tag).next().is_some() => {
+                    self.tags.extend(attributes::members(tag).map(|attribute| attribute.tag));
+                }
                 Some(tag) => self.tags.push(tag),
                 None => self.unknown = true,
             }
@@ -183,17 +194,23 @@ fn truth(value: &str) -> Result<bool, Problem> {
 
 /// Names and values, escapes resolved, `+` read as a space (as HTML forms and Python write it; what means
 /// a plus is sent as %2B). Text is UTF-8; what is not is taken for Latin-1, as old Windows clients send.
-fn pairs(raw: &str) -> impl Iterator<Item = (String, String)> + '_ {
+fn pairs(raw: &str) -> impl Iterator<Item = Result<(String, String), Problem>> + '_ {
     raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (text(name), text(value))
+        Ok((text(name)?, text(value)?))
     })
 }
 
-fn text(raw: &str) -> String {
+fn text(raw: &str) -> Result<String, Problem> {
+    // What is no escape may be half of one: a guess would search for another patient.
+    if !escapes_are_whole(raw) {
+        return Err(Problem::bad_request(
+            "A percent sign in a query stands before two hex digits; write %25 for the sign itself.",
+        ));
+    }
     let spaced: Vec<u8> = raw.bytes().map(|b| if b == b'+' { b' ' } else { b }).collect();
     let decoded = percent_bytes(&spaced);
-    String::from_utf8(decoded).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
+    Ok(String::from_utf8(decoded).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect()))
 }
 
 #[cfg(test)]
@@ -244,7 +261,7 @@ mod tests {
         assert_eq!(name("PatientName=M%FCller"), "Müller");
         assert_eq!(name("PatientName=VAN+DYKE"), "VAN DYKE");
         assert_eq!(name("PatientName=A%2BB"), "A+B");
-        assert_eq!(name("PatientName=100%"), "100%");
+        assert_eq!(name("PatientName=100%25"), "100%");
     }
 
     #[test]
@@ -268,10 +285,45 @@ mod tests {
 
     #[test]
     fn what_cannot_be_understood_is_refused_with_a_sentence() {
-        for raw in ["limit=abc", "limit=-1", "offset=1.5", "offset=99999999999", "fuzzymatching=maybe"] {
+        for raw in [
+            "limit=abc",
+            "limit=-1",
+            "offset=1.5",
+            "offset=99999999999",
+            "fuzzymatching=maybe",
+            "PatientName=%zz",
+            "PatientName=100%",
+            "PatientName=%4",
+            "%zz=1",
+            "includefield=%F",
+            "limit=%%31",
+        ] {
             let problem = study(raw).unwrap_err();
             assert_eq!(problem.status, 400, "{raw}");
             assert!(problem.detail.ends_with('.'));
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_sequence_is_named_with_or_without_it() {
+        let series = |raw: &str| parse(Some(raw), Level::Series, None, None, &Limits::default()).unwrap();
+        for name in [
+            "00400275.00401001",
+            "RequestAttributesSequence.RequestedProcedureID",
+            "0040,0275.0040,1001",
+            "RequestedProcedureID",
+            "00401001",
+        ] {
+            let asked = series(&format!("{name}=RP1"));
+            assert_eq!(asked.query.keys, [(Tag(0x0040, 0x1001), Match::Single("RP1".into()))], "{name}");
+            assert!(asked.warnings.is_empty());
+        }
+        for wanted in ["includefield=00400275", "RequestAttributesSequence=", "includefield=00400275.00400009"] {
+            assert!(series(wanted).warnings.is_empty(), "{wanted}");
+        }
+        for ignored in ["RequestAttributesSequence=x", "00400275.00100020=x", "00400275.=x", "00081140.00401001=x"] {
+            let asked = series(ignored);
+            assert_eq!((asked.query.keys.len(), asked.warnings), (0, vec![IGNORED]), "{ignored}");
         }
     }
 
