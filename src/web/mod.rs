@@ -7,6 +7,7 @@
 pub mod api;
 pub mod base_url;
 pub mod caller;
+mod conditional;
 pub mod control;
 mod cors;
 pub mod dicomweb;

@@ -106,13 +106,18 @@ fn frame_media(range: &MediaRange, stored: &'static TransferSyntax, count: usize
         Some("video/*") => media.starts_with("video/"),
         Some(asked) => asked == media,
     };
+    // With `*` the type is a guess of the viewer's, but a guess at frames: an archive of them is none.
+    let of_frames = |asked: &str| asked.starts_with("image/") || asked.starts_with("video/");
+    if !asked.is_none_or(|asked| matches!(asked, "application/*" | OCTETS) || of_frames(asked)) {
+        return None;
+    }
     let unsaid = range.transfer_syntaxes.is_empty();
     let (any, native) = (range.transfer_syntaxes.iter().any(|uid| uid == "*"), stored.frames == Frames::Native);
     if native {
         // Bytes of a frame are the same in all native syntaxes once they are little endian.
         let little = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN].into_iter();
         let named = little.into_iter().find(|uid| range.transfer_syntaxes.iter().any(|wanted| wanted == uid));
-        // With `*` the type is a guess of the viewer's: cornerstone asks for image/jls and takes anything.
+        // Cornerstone asks for image/jls and takes anything.
         let fits = any || (asks_for(OCTETS) && (unsaid || named.is_some()));
         let transfer_syntax = named.unwrap_or(EXPLICIT_VR_LITTLE_ENDIAN);
         return fits.then_some(FrameMedia { packaging, media: OCTETS, transfer_syntax });
@@ -289,6 +294,9 @@ mod tests {
             ),
             (octets, ENCAPSULATED_UNCOMPRESSED, 1, Some((OCTETS, el))),
             ("application/dicom+json", el, 1, None),
+            ("application/zip;transfer-syntax=*", el, 1, None),
+            ("application/zip;transfer-syntax=*", JPEG, 1, None),
+            ("multipart/related; type=application/dicom; transfer-syntax=*", JPEG, 1, None),
         ];
         for (text, stored, count, expected) in cases {
             let chosen = frames(&accept(text), syntax(stored), *count).ok();

@@ -2,7 +2,6 @@
 //! other from the first row on, with the BulkDataURIs of this request between them.
 
 use super::accept::{Accept, takes_gzip};
-use super::range::not_modified;
 use super::representation::REVALIDATE;
 use super::{base_tag, instance_url, media, nothing_there, select};
 use crate::archive::{InstanceUids, SearchError};
@@ -11,7 +10,8 @@ use crate::domain::metadata::{Assembler, Form, Metadata};
 use crate::web::Web;
 use crate::web::base_url::BaseUrl;
 use crate::web::caller::Reader;
-use crate::web::problem::Problem;
+use crate::web::conditional::{not_modified, precondition_fails};
+use crate::web::problem::{Problem, another_version};
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -69,6 +69,9 @@ async fn retrieve(
     let coding = if gzip { "g" } else { "i" };
     let etag = format!("\"{version}-{WRITER_VERSION}{coding}-{:x}\"", base_tag(base));
 
+    if precondition_fails(request.headers(), &etag) {
+        return Err(another_version());
+    }
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, REVALIDATE);

@@ -1,11 +1,13 @@
-//! A chosen representation, answered: ETag and 304, Range and 206, 416, exact Content-Length.
+//! A chosen representation, answered: ETag with 304 and 412, Range and 206, 416, exact Content-Length.
 
-use super::range::{Wanted, not_modified, wanted};
+use super::range::{Wanted, wanted};
 use super::segments::Segments;
 use crate::archive::Archive;
+use crate::web::conditional::{not_modified, precondition_fails};
+use crate::web::problem::another_version;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 /// Stored instances never change, but who may see them does: a cache asks each time.
 pub const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -20,6 +22,9 @@ pub struct Representation {
 impl Representation {
     /// Answers a GET or HEAD with `headers`; axum drops the body of a HEAD before a file is opened.
     pub fn respond(self, headers: &HeaderMap, archive: &Archive) -> Response {
+        if precondition_fails(headers, &self.etag) {
+            return another_version().into_response();
+        }
         let mut response = Response::new(Body::empty());
         let answer = response.headers_mut();
         answer.insert(header::CACHE_CONTROL, REVALIDATE);

@@ -3,7 +3,7 @@
 use crate::domain::transfer_syntax::{
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN,
 };
-use crate::web::testing::{Client, Dataset, Pixels, text};
+use crate::web::testing::{Client, Dataset, Pixels, Who, text};
 use bytes::Bytes;
 use serde_json::Value;
 use std::io::Read;
@@ -200,6 +200,58 @@ async fn native_frames_are_little_endian_and_begin_on_a_byte() {
     let client = with(&[Dataset::image(EXPLICIT_VR_LITTLE_ENDIAN, 1, 1, Pixels::Bits)]).await;
     let answer = client.get(&format!("{ONE}/frames/2"), &[("accept", "application/octet-stream")]).await;
     assert_eq!(answer.body().as_ref(), [0xFF, 0xFF, 0xFF, 0x01]);
+}
+
+#[tokio::test]
+async fn a_series_is_found_by_the_request_it_answers() {
+    let client =
+        with(&[words(EXPLICIT_VR_BIG_ENDIAN, 1), Dataset::image(EXPLICIT_VR_LITTLE_ENDIAN, 2, 1, Pixels::Words)]).await;
+    for (query, expected) in [
+        ("00400275.00401001=RP1", 200),
+        ("RequestAttributesSequence.ScheduledProcedureStepID=SPS2", 200),
+        ("RequestedProcedureID=RP*", 200),
+        ("00400275.00401001=RP2", 204),
+        ("00400275.00400009=RP1", 204),
+    ] {
+        let answer = client.get(&format!("/dicom-web/series?{query}"), &[]).await;
+        assert_eq!(answer.status().as_u16(), expected, "{query}");
+        if expected == 200 {
+            let found: Vec<Value> = serde_json::from_slice(answer.body()).unwrap();
+            assert_eq!(found.len(), 1, "{query}");
+            let items = serde_json::json!([
+                { "00400009": { "vr": "SH", "Value": ["SPS1"] }, "00401001": { "vr": "SH", "Value": ["RP1"] } },
+                { "00400009": { "vr": "SH", "Value": ["SPS2"] }, "00401001": { "vr": "SH" } },
+            ]);
+            assert_eq!(found[0]["00400275"], serde_json::json!({ "vr": "SQ", "Value": items }));
+            assert!(found[0].get("00401001").is_none());
+        }
+    }
+    let without = client.get("/dicom-web/series?SeriesInstanceUID=1.2.2", &[]).await;
+    let without: Vec<Value> = serde_json::from_slice(without.body()).unwrap();
+    assert_eq!(without[0]["00400275"], serde_json::json!({ "vr": "SQ" }));
+}
+
+#[tokio::test]
+async fn another_version_than_the_one_named_is_not_sent() {
+    let client = with(&[words(EXPLICIT_VR_LITTLE_ENDIAN, 1)]).await;
+    for path in
+        [ONE.to_owned(), format!("{ONE}/frames/1"), format!("{ONE}/metadata"), format!("{ONE}/bulkdata/7FE00010")]
+    {
+        let etag = text(client.get(&path, &[]).await.headers(), "etag");
+        assert_eq!(client.get(&path, &[("if-match", &etag)]).await.status(), 200, "{path}");
+        let other = client.get(&path, &[("if-match", "\"other\"")]).await;
+        assert_eq!(other.status(), 412, "{path}");
+        assert_eq!(text(other.headers(), "content-type"), "application/problem+json");
+    }
+}
+
+#[tokio::test]
+async fn options_names_what_a_resource_takes() {
+    let client = Client::start().await;
+    for (path, allow) in [(ONE, "GET,HEAD"), ("/api/v1/links/x", "GET,HEAD,DELETE")] {
+        let answer = client.ask(&Who::Nobody, "OPTIONS", path, &[], "").await;
+        assert_eq!((answer.status().as_u16(), text(answer.headers(), "allow").as_str()), (204, allow), "{path}");
+    }
 }
 
 #[tokio::test]

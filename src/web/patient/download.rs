@@ -7,10 +7,11 @@ use super::range::{self, Part};
 use crate::access::package::{Package, PackageError, Scope};
 use crate::access::ticket::package_digest;
 use crate::access::{AccessError, Admission, Opened};
+use crate::web::conditional::precondition_fails;
 use axum::body::Body;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use std::sync::Arc;
 
@@ -38,6 +39,9 @@ pub(super) async fn send(
         }
     };
     let etag = format!("\"{}\"", package.etag());
+    if precondition_fails(&headers, &etag) {
+        return StatusCode::PRECONDITION_FAILED.into_response();
+    }
     let last_modified = http_date(package.last_modified_ms());
     // Range is for GET (RFC 9110 §14.2); and a client that does not say which bytes it has must not get
     // the rest of others, when the version of its ticket is gone.
