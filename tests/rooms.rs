@@ -31,6 +31,12 @@ const OWNED: &[(&str, &[&str])] = &[
     ("fluent_bundle", &["wording"]),
     ("png", &["imaging"]),
     ("jpeg_encoder", &["imaging"]),
+    ("turbojpeg_sys", &["imaging"]),
+    ("openjpeg_sys", &["imaging"]),
+    ("charls_sys", &["imaging"]),
+    ("jxl_oxide", &["imaging"]),
+    ("seccompiler", &["imaging"]),
+    ("landlock", &["imaging"]),
     ("TcpListener::bind", &["net"]),
     ("TcpListener::from_std", &["net"]),
 ];

@@ -9,6 +9,7 @@ use crate::archive::{Archive, ArchiveSettings, DataDirLock};
 use crate::audit::{Actor, Event, Kind};
 use crate::config::Config;
 use crate::domain::clock::Clock;
+use crate::imaging::Imaging;
 use crate::index::{Index, IndexSettings};
 use crate::scp::Scp;
 use crate::store::Disk;
@@ -25,6 +26,7 @@ pub(super) struct Rooms {
     pub archive: Archive,
     pub access: Access,
     packages: Packages,
+    imaging: Imaging,
     clock: Clock,
 }
 
@@ -53,7 +55,8 @@ impl Rooms {
         )?;
         let packages =
             Packages::new(archive.clone(), index.clone(), config.facility.clone(), &config.limits, clock.clone());
-        Ok(Self { index, archive, access, packages, clock })
+        let imaging = Imaging::new(archive.clone(), &config.limits);
+        Ok(Self { index, archive, access, packages, imaging, clock })
     }
 
     pub fn scp(&self, config: &Config, self_check: &SelfCheck) -> Arc<Scp> {
@@ -81,7 +84,7 @@ impl Rooms {
     pub fn patient(&self, config: &Config) -> PatientWeb {
         PatientWeb::new(PatientParts {
             access: self.access.clone(),
-            archive: self.archive.clone(),
+            imaging: self.imaging.clone(),
             packages: self.packages.clone(),
             facility: config.facility.clone(),
             patient: config.patient.clone(),

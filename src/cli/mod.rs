@@ -50,6 +50,16 @@ enum Command {
     /// Try a connection to another DICOM node.
     #[command(subcommand)]
     Peer(peer::Command),
+    /// Decode frames for a daemon, which starts this by itself (standard input is its socket).
+    #[command(hide = true)]
+    DecodeWorker(DecodeWorker),
+}
+
+#[derive(Debug, clap::Args)]
+struct DecodeWorker {
+    /// The most address space, in bytes.
+    #[arg(long)]
+    memory: u64,
 }
 
 /// Why a command ended; one sentence, and the exit code that goes with it.
@@ -88,6 +98,9 @@ pub fn run() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Command::DecodeWorker(args) = &cli.command {
+        return crate::imaging::worker::run(args.memory);
+    }
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -119,6 +132,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Quarantine(command) => quarantine::run(&read()?.0, command),
         Command::Verify(args) => verify::run(&read()?.0, args),
         Command::Peer(command) => peer::run(&read()?.0, command),
+        // Answered before: a worker reads no configuration.
+        Command::DecodeWorker(_) => Ok(()),
     }
 }
 

@@ -219,6 +219,13 @@ pub struct Limits {
     pub package_files: u32,
     pub package_size: Bytes,
     pub downloads: u32,
+    /// Decode workers at once, and the address space of each.
+    pub decoders: u32,
+    pub decode_memory: Bytes,
+    /// One frame's decoding, in seconds of the clock and of the processor.
+    pub decode_timeout: Span,
+    /// Without work a decoder ends after this.
+    pub decoder_idle: Span,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -409,6 +416,10 @@ impl Default for Limits {
             package_files: 100_000,
             package_size: Bytes::gib(64),
             downloads: 256,
+            decoders: 2,
+            decode_memory: Bytes::gib(1),
+            decode_timeout: Span::seconds(10),
+            decoder_idle: Span::seconds(60),
         }
     }
 }

@@ -3,9 +3,9 @@
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImagingError {
-    /// The frame is in fragments; showing it takes a decoder.
-    #[error("the frame is compressed and needs a decoder")]
-    NeedsDecoder,
+    /// The frame is compressed and was not decoded.
+    #[error("the frame could not be decoded: {0}")]
+    NotDecoded(#[from] super::worker::DecodeFailure),
     /// What the Image Pixel Module declares cannot be (PS3.3 §C.7.6.3), or is beyond what we show.
     #[error("the image cannot be shown: {0}")]
     Unsupported(&'static str),

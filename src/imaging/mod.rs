@@ -1,9 +1,11 @@
-//! Frames to pictures: the display transformation and encoding of native pixel data, in this process
-//! (PS3.3 §C.7.6.3, §C.11.1, §C.11.2). Promises a picture that a reader of the modality would
-//! recognise, or an error that says why there is none. Knows no person, no link and no route.
+//! Frames to pictures: decoding in a walled-off child process, then the display transformation and
+//! encoding in this one (PS3.3 §C.7.6.3, §C.11.1, §C.11.2). Promises a picture that a reader of the
+//! modality would recognise, or an error that says why there is none; whatever a frame does to its
+//! decoder, this process goes on. Knows no person, no link and no route.
 
 pub mod attributes;
 mod choose;
+mod codec;
 mod colour;
 mod encode;
 pub mod error;
@@ -11,15 +13,17 @@ mod grey;
 mod json;
 mod lut;
 mod samples;
+pub mod worker;
 
 use crate::domain::instance::PixelFacts;
 pub use attributes::DisplayAttributes;
 use bytes::Bytes;
-pub use choose::{first_picture, frame_picture};
+pub use choose::{Imaging, is_shown};
 use colour::Model;
 use encode::{Format, Raster};
 pub use error::ImagingError;
 use samples::Shape;
+pub use worker::{DecodeFailure, Decoders, Program};
 
 /// The most pixels a frame may have to be shown: 40 megapixels, beyond any detector we know of.
 pub const PIXELS_MAX: u64 = 40_000_000;

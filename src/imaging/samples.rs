@@ -2,7 +2,7 @@
 
 use super::PIXELS_MAX;
 use super::error::ImagingError;
-use crate::domain::instance::{FrameTable, PixelFacts};
+use crate::domain::instance::PixelFacts;
 
 /// What the Image Pixel Module declares, after it was found possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +22,6 @@ pub(super) struct Shape {
 
 impl Shape {
     pub fn of(pixels: &PixelFacts) -> Result<Self, ImagingError> {
-        if matches!(pixels.frames, FrameTable::Encapsulated { .. }) {
-            return Err(ImagingError::NeedsDecoder);
-        }
         let area = u64::from(pixels.rows) * u64::from(pixels.columns);
         if area == 0 {
             return Err(ImagingError::Unsupported("it has no rows or no columns"));
@@ -126,6 +123,7 @@ impl Shape {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::domain::instance::FrameTable;
 
     pub fn facts(columns: u32, rows: u32, samples: u16, allocated: u16, interpretation: &str) -> PixelFacts {
         PixelFacts {

@@ -75,6 +75,11 @@ fn series(uid: &str) -> Selector {
     }
 }
 
+async fn shown(archive: &Archive, series: &Selector, max_edge: u32) -> Result<Picture, ImagingError> {
+    let limits = Limits::default();
+    Imaging::with_program(archive.clone(), worker::testing::program(), &limits).first_picture(series, max_edge).await
+}
+
 #[tokio::test]
 async fn a_series_is_shown_by_its_middle_instance() {
     let folder = tempfile::tempdir().unwrap();
@@ -84,7 +89,7 @@ async fn a_series_is_shown_by_its_middle_instance() {
         let explicit = transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN;
         receive(&archive, "2.25.6", number, explicit, |e| image(e, columns, "MONOCHROME2")).await;
     }
-    let shown = first_picture(&archive, &series("2.25.6"), 256).await.unwrap();
+    let shown = shown(&archive, &series("2.25.6"), 256).await.unwrap();
     assert_eq!((shown.width, shown.height, shown.media_type), (8, 2, "image/jpeg"));
 }
 
@@ -105,7 +110,7 @@ async fn a_palette_that_the_metadata_leaves_out_is_found() {
         }
     })
     .await;
-    let shown = first_picture(&archive, &series("2.25.6"), 256).await.unwrap();
+    let shown = shown(&archive, &series("2.25.6"), 256).await.unwrap();
     assert_eq!((shown.width, shown.height), (4, 2));
 }
 
@@ -113,12 +118,12 @@ async fn a_palette_that_the_metadata_leaves_out_is_found() {
 async fn what_cannot_be_shown_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let archive = archive(folder.path()).await;
-    let nothing = first_picture(&archive, &series("2.25.6"), 256).await;
+    let nothing = shown(&archive, &series("2.25.6"), 256).await;
     assert!(matches!(nothing, Err(ImagingError::NothingToShow)));
     receive(&archive, "2.25.7", 1, transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN, |_| {}).await;
-    let no_pixels = first_picture(&archive, &series("2.25.7"), 256).await;
+    let no_pixels = shown(&archive, &series("2.25.7"), 256).await;
     assert!(matches!(no_pixels, Err(ImagingError::NothingToShow)));
     receive(&archive, "2.25.8", 2, transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN, |e| image(e, 4, "CMYK")).await;
-    let cmyk = first_picture(&archive, &series("2.25.8"), 256).await;
+    let cmyk = shown(&archive, &series("2.25.8"), 256).await;
     assert!(matches!(cmyk, Err(ImagingError::Unsupported(_))));
 }

@@ -40,5 +40,6 @@ fn describe() {
     describe_counter!("bluebridge_http_requests_total", "HTTP requests by listener, route and status");
     describe_counter!("bluebridge_http_connections_refused_total", "HTTP connections closed over the cap");
     describe_gauge!("bluebridge_free_bytes", Unit::Bytes, "Free space on the file system of data_dir");
+    describe_counter!("bluebridge_decoders_lost_total", "Decode workers that ended over a frame");
     describe_counter!("bluebridge_panics_total", "Tasks that ended in a panic");
 }

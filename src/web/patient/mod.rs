@@ -21,9 +21,9 @@ mod tests;
 use super::limits::Limits;
 use crate::access::Access;
 use crate::access::package::Packages;
-use crate::archive::Archive;
 use crate::config;
 use crate::domain::clock::Clock;
+use crate::imaging::Imaging;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
@@ -38,7 +38,7 @@ pub struct PatientWeb(Arc<Shared>);
 /// Handed over by `app`, by value.
 pub struct PatientParts {
     pub access: Access,
-    pub archive: Archive,
+    pub imaging: Imaging,
     pub packages: Packages,
     pub facility: config::Facility,
     pub patient: config::Patient,

@@ -7,7 +7,6 @@ use crate::access::AccessError;
 use crate::access::ticket::{series_digest, study_digest};
 use crate::domain::instance::Selector;
 use crate::domain::query::Found;
-use crate::domain::transfer_syntax;
 use crate::domain::uid::{SeriesInstanceUid, StudyInstanceUid};
 use crate::imaging;
 use axum::extract::{Path, State};
@@ -21,20 +20,19 @@ pub(super) fn path(study: &StudyInstanceUid, series: &SeriesInstanceUid) -> Stri
     format!("/my/{}{}.jpg", hex(study_digest(study)), hex(series_digest(series)))
 }
 
-/// Whether the picture of a series can be made: its middle instance is stored uncompressed and has
-/// pixels.
+/// Whether the picture of a series can be made: its middle instance has pixels, and its transfer syntax
+/// can be decoded.
 pub(super) async fn can_be_shown(
     web: &PatientWeb,
     study: &StudyInstanceUid,
     series: &SeriesInstanceUid,
 ) -> Result<bool, AccessError> {
-    Ok(web.access.middle_instance(study, series).await?.is_some_and(|found| is_native_picture(&found)))
+    Ok(web.access.middle_instance(study, series).await?.is_some_and(|found| is_picture(&found)))
 }
 
-fn is_native_picture(found: &Found) -> bool {
-    let syntax = found.transfer_syntax.as_ref().and_then(|uid| transfer_syntax::lookup(uid.as_str()));
+fn is_picture(found: &Found) -> bool {
     let rows = found.attributes.first(dicom_dictionary_std::tags::ROWS).is_some();
-    rows && syntax.is_some_and(transfer_syntax::TransferSyntax::is_native)
+    rows && found.transfer_syntax.as_ref().is_some_and(|uid| imaging::is_shown(uid.as_str()))
 }
 
 pub(super) async fn show(State(web): State<PatientWeb>, Path(name): Path<String>, headers: HeaderMap) -> Response {
@@ -54,7 +52,7 @@ pub(super) async fn show(State(web): State<PatientWeb>, Path(name): Path<String>
         Ok(None) => return pages::not_found(&reader),
         Err(error) => return my::failed(&reader, &error),
     };
-    match imaging::first_picture(&web.archive, &selector, EDGE).await {
+    match web.imaging.first_picture(&selector, EDGE).await {
         Ok(picture) => {
             ([(header::CONTENT_TYPE, HeaderValue::from_static(picture.media_type))], picture.bytes).into_response()
         }

@@ -11,6 +11,7 @@ use crate::archive::{Archive, ArchiveSettings, Offer};
 use crate::demo::phantom::{self, PhantomSettings};
 use crate::domain::transfer_syntax;
 use crate::domain::uid::StudyInstanceUid;
+use crate::imaging::Imaging;
 use crate::web::serve::Peer;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -63,14 +64,14 @@ impl Site {
                 &limits,
                 house.clock.clone(),
             ),
-            archive,
+            imaging: Imaging::new(archive.clone(), &limits),
             facility,
             patient,
             link: config::Link::default(),
             limits,
             clock: house.clock.clone(),
         };
-        Self { archive: parts.archive.clone(), house, router: router(PatientWeb::new(parts)) }
+        Self { archive, house, router: router(PatientWeb::new(parts)) }
     }
     pub(super) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut request = Request::builder().method(method).uri(path);

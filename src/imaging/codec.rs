@@ -1,0 +1,146 @@
+//! One compressed frame in, its samples out. Runs in the decode worker only: what is read here was
+//! written by strangers, and most codecs are C or C++ (`imaging::worker`).
+
+mod deflate;
+mod jpeg;
+mod jpeg_2000;
+mod jpeg_header;
+mod jpeg_ls;
+mod jpeg_xl;
+mod rle;
+
+/// How a frame is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// Every process of ISO/IEC 10918-1 but the hierarchical ones.
+    Jpeg,
+    JpegLs,
+    /// Parts 1 and 15 (High-Throughput).
+    Jpeg2000,
+    JpegXl,
+    Rle,
+    /// Deflated Image Frame Compression (PS3.5 §A.4.13).
+    Deflate,
+}
+
+/// What the data set says about the frame, and which memory the answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Declared {
+    pub rows: u32,
+    pub columns: u32,
+    pub samples: u16,
+    pub bits_allocated: u16,
+    pub bits_stored: u16,
+    pub signed: bool,
+    pub planar: bool,
+    /// The photometric interpretation says that samples are red, green and blue.
+    pub rgb: bool,
+}
+
+/// A decoded frame: little endian, no padding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Samples {
+    pub bytes: Vec<u8>,
+    /// 1, 8, 16 or 32.
+    pub bits_allocated: u16,
+    pub bits_stored: u16,
+    pub planar: bool,
+    /// The decoder made red, green and blue of what was there; else the photometric interpretation of the
+    /// data set holds for the samples.
+    pub to_rgb: bool,
+}
+
+/// Why there are no samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("the codestream is damaged")]
+    Corrupt,
+    #[error("the codestream ends too early")]
+    Truncated,
+    #[error("the codestream uses what no decoder here knows")]
+    Unsupported,
+    /// Width, height or number of components differ from Rows, Columns and Samples per Pixel.
+    #[error("the codestream holds another image than the data set declares")]
+    Mismatch,
+}
+
+impl Codec {
+    /// The codec of a transfer syntax whose frames are compressed; `None` for native and video ones, and for
+    /// those that no decoder here knows.
+    pub fn of(uid: &str) -> Option<Self> {
+        let own = uid.strip_prefix("1.2.840.10008.1.2.")?;
+        Some(match own {
+            "4.50" | "4.51" | "4.52" | "4.53" | "4.54" | "4.55" | "4.56" | "4.57" | "4.58" | "4.70" => Self::Jpeg,
+            "4.80" | "4.81" => Self::JpegLs,
+            "4.90" | "4.91" | "4.92" | "4.93" | "4.201" | "4.202" | "4.203" => Self::Jpeg2000,
+            "4.110" | "4.111" | "4.112" => Self::JpegXl,
+            "5" => Self::Rle,
+            "8.1" => Self::Deflate,
+            _ => return None,
+        })
+    }
+}
+
+impl Declared {
+    fn area(&self) -> usize {
+        // Rows and Columns were checked against PIXELS_MAX.
+        self.rows as usize * self.columns as usize
+    }
+    fn count(&self) -> usize {
+        self.area() * usize::from(self.samples)
+    }
+    /// The container for samples of `precision` bits that keeps the meaning of Bits Stored.
+    fn container(&self, precision: u32) -> u16 {
+        match precision.max(u32::from(self.bits_allocated)) {
+            0..=8 => 8,
+            9..=16 => 16,
+            _ => 32,
+        }
+    }
+    /// Bits that hold a value, of a decoder that gave `precision` bits.
+    fn stored(&self, precision: u32) -> u16 {
+        let declared = self.bits_stored.clamp(1, self.bits_allocated.max(1));
+        match self.signed {
+            // The sign stands where Bits Stored says, whether or not an encoder extended it.
+            true => declared,
+            // More bits than Bits Stored says are believed: cutting them would fold bright into dark.
+            false => u16::try_from(precision).unwrap_or(declared).max(declared),
+        }
+    }
+    fn samples_of(&self, values: impl Iterator<Item = i32>, precision: u32) -> Samples {
+        let bits_allocated = self.container(precision);
+        let mut bytes = Vec::with_capacity(self.count() * usize::from(bits_allocated / 8));
+        match bits_allocated {
+            8 => bytes.extend(values.map(|value| value as u8)),
+            16 => values.for_each(|value| bytes.extend_from_slice(&(value as u16).to_le_bytes())),
+            _ => values.for_each(|value| bytes.extend_from_slice(&value.to_le_bytes())),
+        }
+        Samples { bytes, bits_allocated, bits_stored: self.stored(precision), planar: false, to_rgb: false }
+    }
+}
+
+/// Decodes one frame. The answer has exactly the samples that `declared` asks for.
+pub fn decode(codec: Codec, declared: &Declared, bytes: &[u8]) -> Result<Samples, DecodeError> {
+    match codec {
+        Codec::Jpeg => jpeg::decode(declared, bytes),
+        Codec::JpegLs => jpeg_ls::decode(declared, bytes),
+        Codec::Jpeg2000 => jpeg_2000::decode(declared, bytes),
+        Codec::JpegXl => jpeg_xl::decode(declared, bytes),
+        Codec::Rle => rle::decode(declared, bytes),
+        Codec::Deflate => deflate::decode(declared, bytes),
+    }
+}
+
+#[cfg(test)]
+pub(super) fn declared(columns: u32, rows: u32, samples: u16, allocated: u16) -> Declared {
+    Declared {
+        rows,
+        columns,
+        samples,
+        bits_allocated: allocated,
+        bits_stored: allocated,
+        signed: false,
+        planar: false,
+        rgb: samples == 3,
+    }
+}
