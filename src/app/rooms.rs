@@ -13,6 +13,7 @@ use crate::imaging::Imaging;
 use crate::index::{Index, IndexSettings};
 use crate::scp::Scp;
 use crate::store::Disk;
+use crate::web::dicomweb::Uploads;
 use crate::web::ops::Readiness;
 use crate::web::patient::{PatientParts, PatientWeb};
 use crate::web::{Web, WebParts};
@@ -71,6 +72,7 @@ impl Rooms {
             packages: self.packages.clone(),
             tokens: Tokens::new(self.index.clone(), self.clock.clone()),
             reads: Reads::new(self.index.clone()),
+            uploads: Uploads::new(&config.limits),
             ae_title: config.dicom.ae_title.clone(),
             config: config.web.clone(),
             limits: config.limits.clone(),

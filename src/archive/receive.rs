@@ -3,7 +3,7 @@
 use super::commit::{Arrival, Committer, Content};
 use super::quarantine::{self, Record, Refusal};
 use super::shared::Shared;
-use super::{ReceiveError, Severity, Source};
+use super::{InstanceUids, ReceiveError, Severity, Source};
 use crate::config::ConflictAnswer;
 use crate::domain::instance::{InstanceFacts, hex_tag};
 use crate::domain::reading::{ReadError, Reading};
@@ -197,6 +197,11 @@ impl Intake {
         {
             return Err(ReceiveError::OtherStudy);
         }
+        let uids = read.as_ref().ok().map(|facts| InstanceUids {
+            study: facts.study_instance_uid.clone(),
+            series: facts.series_instance_uid.clone(),
+            instance: facts.sop_instance_uid.clone(),
+        });
         let verdict = read.map_err(Refusal::Undecodable).and_then(|facts| agrees(facts, &class, &instance));
         let digests = part.sync().map_err(|error| shared.disk_failed(error))?;
         let received_at_ms = shared.clock.now_ms();
@@ -226,20 +231,27 @@ impl Intake {
         };
         let (answer, answered) = oneshot::channel();
         committer.hand_over(Arrival { part, digests, content, source: self.source, received_at_ms, answer })?;
-        Ok(Committing(answered))
+        Ok(Committing { answered, uids })
     }
 }
 
 /// An instance whose bytes are on the disk, waiting for its name and its row. Dropping this changes
 /// nothing: the committer goes on.
 #[derive(Debug)]
-pub struct Committing(oneshot::Receiver<Result<Received, ReceiveError>>);
+pub struct Committing {
+    answered: oneshot::Receiver<Result<Received, ReceiveError>>,
+    uids: Option<InstanceUids>,
+}
 
 impl Committing {
+    /// As the data set names itself; `None` when it cannot be understood.
+    pub fn uids(&self) -> Option<&InstanceUids> {
+        self.uids.as_ref()
+    }
     /// When this returns `Ok`, file, directory entry and row are durable.
     pub async fn durable(self) -> Result<Received, ReceiveError> {
         // The committer answers everyone; one that is gone has stopped taking in.
-        self.0.await.unwrap_or(Err(ReceiveError::Degraded))
+        self.answered.await.unwrap_or(Err(ReceiveError::Degraded))
     }
 }
 

@@ -212,6 +212,12 @@ pub struct Limits {
     pub http_handler_timeout: Span,
     pub patient_body: Bytes,
     pub api_body: Bytes,
+    /// STOW-RS: requests at once, bytes and parts of one, and how long one may bring less than 1 KiB a
+    /// second before it is given up.
+    pub uploads: u32,
+    pub upload_size: Bytes,
+    pub upload_parts: u32,
+    pub upload_stall: Span,
     /// Answers to a search across studies that names no limit, and the most it may ask for.
     pub search_results: u32,
     pub search_results_max: u32,
@@ -410,6 +416,10 @@ impl Default for Limits {
             http_handler_timeout: Span::seconds(30),
             patient_body: Bytes::kib(8),
             api_body: Bytes::mib(1),
+            uploads: 32,
+            upload_size: Bytes::gib(64),
+            upload_parts: 10_000,
+            upload_stall: Span::seconds(60),
             search_results: 1000,
             search_results_max: 10_000,
             search_timeout: Span::seconds(2),

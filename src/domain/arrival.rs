@@ -2,15 +2,18 @@
 
 use super::ae_title::AeTitle;
 use std::net::IpAddr;
+use ulid::Ulid;
 
 /// Who brings an instance. Kept with its row and in the audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Source {
-    /// The name of the `[[dicom.peer]]` entry, or of the token.
+    /// The name of the `[[dicom.peer]]` entry.
     pub peer: Option<String>,
     pub calling_ae_title: Option<AeTitle>,
     pub called_ae_title: Option<AeTitle>,
     pub address: Option<IpAddr>,
+    /// Of an upload: the number of the access token that it came with.
+    pub token: Option<Ulid>,
 }
 
 /// How much a newcomer differs from the stored instance of the same SOP Instance UID.

@@ -21,9 +21,16 @@ impl Failure {
     pub const SOP_CLASS_NOT_SUPPORTED: Self = Self { code: 0x0122, wording: "Refused: SOP Class not supported" };
     pub const NOT_AUTHORIZED: Self = Self { code: 0x0124, wording: "Refused: Not authorized" };
     pub const UNRECOGNIZED_OPERATION: Self = Self { code: 0x0211, wording: "Unrecognized operation" };
-    /// STOW-RS only.
+    /// STOW-RS only, as are those below.
     pub const TRANSFER_SYNTAX_NOT_SUPPORTED: Self =
         Self { code: 0xC122, wording: "Referenced Transfer Syntax not supported" };
+    /// Ours (PS3.18 §I.2.2 leaves room for more codes), with the numbers that dcm4chee made known.
+    pub const OTHER_STUDY: Self = Self { code: 0xC409, wording: "Instance belongs to another study" };
+    pub const METADATA_NOT_UNDERSTOOD: Self = Self { code: 0xC901, wording: "Metadata cannot be understood" };
+    pub const BULK_DATA_MISSING: Self = Self { code: 0xC902, wording: "Bulk data is missing" };
+    /// A Warning Reason of ours: kept beside another instance with its UID (PS3.7 §C.5.7 in the range of
+    /// warnings).
+    pub const DUPLICATE_KEPT_BESIDE: Self = Self { code: 0xB111, wording: "Duplicate SOP Instance, kept beside" };
 }
 
 impl fmt::Display for Failure {

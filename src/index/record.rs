@@ -11,7 +11,7 @@ use super::states::{SeriesState, StudyState};
 use super::trail;
 use super::writer::Turn;
 use super::{Batch, Index, IndexError, NewConflict, NewInstance};
-use crate::audit::{Actor, Event, Kind, Outcome};
+use crate::audit::{Actor, Event, Kind, Outcome, RecordId};
 use crate::domain::arrival::{Severity, Source};
 use crate::domain::attributes::tags;
 use crate::domain::level::Level;
@@ -387,7 +387,7 @@ pub(super) fn severity_word(severity: Severity) -> &'static str {
 fn event(kind: Kind, source: &Source) -> Event {
     let actor = match &source.calling_ae_title {
         Some(title) => Actor::Device(title.clone()),
-        None => Actor::Caller(None),
+        None => Actor::Caller(source.token.map(RecordId::from)),
     };
     Event::new(kind, actor).address(source.address)
 }

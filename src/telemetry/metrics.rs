@@ -36,6 +36,9 @@ fn describe() {
     describe_counter!("bluebridge_instances_received_total", "New instances committed");
     describe_counter!("bluebridge_received_bytes_total", Unit::Bytes, "Bytes of new instances committed");
     describe_counter!("bluebridge_events_total", "Audit events by kind");
+    describe_gauge!("bluebridge_uploads_active", "Uploads (STOW-RS) running now");
+    describe_counter!("bluebridge_upload_bytes_total", Unit::Bytes, "Bytes of data sets that came by STOW-RS");
+    describe_counter!("bluebridge_upload_parts_total", "Parts of uploads by Failure Reason, 0x0000 for stored ones");
     describe_histogram!("bluebridge_commit_seconds", Unit::Seconds, "Time in which one batch becomes durable");
     describe_counter!("bluebridge_http_requests_total", "HTTP requests by listener, route and status");
     describe_counter!("bluebridge_http_connections_refused_total", "HTTP connections closed over the cap");

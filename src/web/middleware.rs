@@ -2,6 +2,7 @@
 //! may take, panics, security headers, and one log line that names the route and never the URL.
 
 use super::caller::{self, Caller, Kind, Scopes};
+use super::linger::Lingering;
 use super::problem::{Problem, no_such_method, no_such_resource};
 use super::serve::Peer;
 use super::{Web, cors};
@@ -19,7 +20,7 @@ use std::pin::Pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tower::{Layer, Service};
 
 /// `router` behind the gate, with problem documents for what it does not know.
@@ -85,12 +86,16 @@ where
     let origin = cors::allowed_origin(&web.config, &parts.headers);
     parts.extensions.insert(id);
 
-    let mut response = match admit(web, &parts, route.is_some()).await {
+    let upload = is_upload(&method, route.as_ref());
+    let body = if upload { Lingering::new(body) } else { body };
+    let mut response = match admit(web, &parts, route.is_some(), upload).await {
         Err(problem) => problem.into_response(),
         Ok(Admitted::Answered(response)) => response,
         Ok(Admitted::Caller(caller)) => {
             parts.extensions.insert(caller);
-            handle(web, inner, Request::from_parts(parts, body)).await
+            // An upload takes as long as its body, which is timed by itself.
+            let time = if upload { Duration::MAX } else { web.limits.http_handler_timeout.get() };
+            handle(time, inner, Request::from_parts(parts, body)).await
         }
     };
     let mut cause = None;
@@ -120,16 +125,26 @@ enum Admitted {
     Caller(Caller),
 }
 
+/// The routes of STOW-RS: bodies of any length, for any time.
+fn is_upload(method: &Method, route: Option<&MatchedPath>) -> bool {
+    let taken = ["/dicom-web/studies", "/dicom-web/studies/{study}"];
+    *method == Method::POST && route.is_some_and(|route| taken.contains(&route.as_str()))
+}
+
 /// All that is decided before a handler runs.
-async fn admit(web: &Web, request: &Parts, known_route: bool) -> Result<Admitted, Problem> {
+async fn admit(web: &Web, request: &Parts, known_route: bool, upload: bool) -> Result<Admitted, Problem> {
     let headers = &request.headers;
     let Some(peer) = request.extensions.get::<Peer>().copied() else {
         return Err(Problem::internal());
     };
     caller::check_host(&web.config, peer, &request.uri, headers)?;
     // hyper drops a Content-Length that stands beside Transfer-Encoding before we can see it, and one
-    // of the two was meant for somebody else (RFC 9112 §6.1). Nothing here needs a body of unknown length.
-    if headers.contains_key(header::TRANSFER_ENCODING) {
+    // of the two was meant for somebody else (RFC 9112 §6.1). Only uploads come in bodies of unknown length,
+    // and a chunked one is the last request of its connection.
+    let mut transfer = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let chunked = transfer.next().is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    let plain = !headers.contains_key(header::TRANSFER_ENCODING);
+    if !(plain || (upload && chunked && transfer.next().is_none())) {
         return Err(Problem::bad_request(
             "Request bodies are taken with Content-Length and without Transfer-Encoding.",
         ));
@@ -166,13 +181,13 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
 }
 
 /// Runs the handler until it has response headers; a panic is our bug and ends this request only.
-async fn handle<S>(web: &Web, mut inner: S, request: Request) -> Response
+async fn handle<S>(time: Duration, mut inner: S, request: Request) -> Response
 where
     S: Service<Request, Response = Response, Error = Infallible> + Send,
     S::Future: Send,
 {
     let handler = AssertUnwindSafe(inner.call(request)).catch_unwind();
-    match tokio::time::timeout(web.limits.http_handler_timeout.get(), handler).await {
+    match tokio::time::timeout(time, handler).await {
         Ok(Ok(Ok(response))) => response,
         Ok(Err(_)) => {
             metrics::counter!("bluebridge_panics_total").increment(1);

@@ -12,6 +12,7 @@ pub mod control;
 mod cors;
 pub mod dicomweb;
 pub mod limits;
+mod linger;
 pub mod middleware;
 pub mod ops;
 mod paced;
@@ -48,6 +49,7 @@ pub struct WebParts {
     pub access: Access,
     pub packages: Packages,
     pub reads: Reads,
+    pub uploads: dicomweb::Uploads,
     /// Ours, as answers name it (Retrieve AE Title).
     pub ae_title: AeTitle,
     pub config: config::Web,

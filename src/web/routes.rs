@@ -35,6 +35,8 @@ const fn control(method: &'static str, path: &'static str, body: &'static str, s
 const OPEN: [u16; 4] = [200, 200, 200, 200];
 /// A search that finds nothing.
 const SEARCH: [u16; 4] = [401, 204, 403, 204];
+/// An upload without a Content-Type; neither token may write.
+const UPLOAD: [u16; 4] = [401, 400, 403, 403];
 /// A resource that is not there.
 const RETRIEVE: [u16; 4] = [401, 404, 403, 404];
 
@@ -50,9 +52,11 @@ pub const ROUTES: &[Route] = &[
     web("DELETE", "/api/v1/links/{link}", [401, 404, 404, 403]),
     Route { body: r#"{"expires":"30d"}"#, ..web("POST", "/api/v1/links/{link}/extend", [401, 404, 404, 403]) },
     web("GET", "/dicom-web/studies", SEARCH),
+    web("POST", "/dicom-web/studies", UPLOAD),
     web("GET", "/dicom-web/series", SEARCH),
     web("GET", "/dicom-web/instances", SEARCH),
     web("GET", "/dicom-web/studies/{study}", RETRIEVE),
+    web("POST", "/dicom-web/studies/{study}", UPLOAD),
     web("GET", "/dicom-web/studies/{study}/metadata", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/series", SEARCH),
     web("GET", "/dicom-web/studies/{study}/instances", SEARCH),

@@ -1,5 +1,6 @@
 //! The real routers over a real archive in a temporary folder, asked without a socket. For tests only.
 
+use super::dicomweb::Uploads;
 use super::serve::Peer;
 use super::{Web, WebParts, control_router, ops, web_router};
 use crate::access::Access;
@@ -69,6 +70,7 @@ impl Client {
             packages,
             access,
             reads: Reads::new(index.clone()),
+            uploads: Uploads::new(&limits),
             tokens: Tokens::new(index, clock.clone()),
             ae_title: AeTitle::of_this_product(),
             config,

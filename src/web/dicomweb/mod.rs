@@ -1,4 +1,4 @@
-//! DICOMweb (PS3.18): search (QIDO-RS, §10.6) and retrieve (WADO-RS, §10.4).
+//! DICOMweb (PS3.18): search (QIDO-RS, §10.6), retrieve (WADO-RS, §10.4) and store (STOW-RS, §10.5).
 //!
 //! Files are opened for pixels only: searches and metadata come from the index, and what a body is made
 //! of is known before its first file is touched.
@@ -16,10 +16,13 @@ mod qido;
 mod range;
 mod representation;
 mod segments;
+mod stow;
 #[cfg(test)]
 mod tests;
 mod transform;
 mod wado;
+
+pub use stow::Uploads;
 
 use super::Web;
 use super::base_url::BaseUrl;
@@ -32,10 +35,10 @@ use axum::routing::get;
 /// All resources, relative to `/dicom-web`.
 pub fn router() -> Router<Web> {
     Router::new()
-        .route("/studies", get(qido::studies))
+        .route("/studies", get(qido::studies).post(stow::studies))
         .route("/series", get(qido::all_series))
         .route("/instances", get(qido::all_instances))
-        .route("/studies/{study}", get(wado::study))
+        .route("/studies/{study}", get(wado::study).post(stow::study))
         .route("/studies/{study}/metadata", get(metadata::study))
         .route("/studies/{study}/series", get(qido::series_of_study))
         .route("/studies/{study}/instances", get(qido::instances_of_study))

@@ -1,0 +1,119 @@
+//! The answer to an upload: the Store Instances Response Module (PS3.18 §I.2) as DICOM JSON or XML, and
+//! the status that sums it up (§10.5.3.1).
+
+use super::desk::Report;
+use super::outcome::{Failed, Outcome};
+use super::part::DICOM_XML;
+use crate::archive::InstanceUids;
+use crate::domain::failure::Failure;
+use crate::domain::native_xml;
+use crate::domain::uid::{SopClassUid, SopInstanceUid, StudyInstanceUid};
+use crate::web::dicomweb::accept::Accept;
+use crate::web::dicomweb::{instance_url, media};
+use crate::web::problem::Problem;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Media(&'static str);
+
+impl Media {
+    /// 406 when nothing that is offered is taken; asked before the body is read.
+    pub fn of(accept: &Accept) -> Result<Self, Problem> {
+        accept.choose(&[media::DICOM_JSON, DICOM_XML, media::JSON]).map(Self).ok_or_else(|| {
+            Problem::not_acceptable("What was stored is answered as application/dicom+json or application/dicom+xml.")
+        })
+    }
+}
+
+/// 200 when all is stored without a warning, 409 when nothing is, else 202.
+pub fn render(report: &Report, root: &str, media: Media) -> Response {
+    let module = module(report, root);
+    let body = match media.0 {
+        DICOM_XML => native_xml::document(&module),
+        _ => Value::Object(module).to_string(),
+    };
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status(report);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media.0));
+    response
+}
+
+fn status(report: &Report) -> StatusCode {
+    let stored = report.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Stored { .. })).count();
+    let clean = |outcome: &Outcome| matches!(outcome, Outcome::Stored { warning: None, .. });
+    if stored == 0 {
+        StatusCode::CONFLICT
+    } else if report.outcomes.iter().all(clean) {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    }
+}
+
+/// Sequences without items are left out: there are clients that take an empty Failed SOP Sequence for a
+/// failure.
+fn module(report: &Report, root: &str) -> Map<String, Value> {
+    let (mut referenced, mut failed, mut other) = (Vec::new(), Vec::new(), Vec::new());
+    for outcome in &report.outcomes {
+        match outcome {
+            Outcome::Stored { class, uids, warning } => referenced.push(stored(class, uids, *warning, root)),
+            Outcome::Failed(why) => match (&why.class, &why.instance) {
+                (Some(class), Some(instance)) => failed.push(refused(why, Some((class, instance)))),
+                _ => other.push(refused(why, None)),
+            },
+        }
+    }
+    let mut module = Map::new();
+    if let Some(study) = only_study(report) {
+        let url = format!("{root}/studies/{study}");
+        module.insert("00081190".into(), json!({"vr": "UR", "Value": [url]}));
+    }
+    for (tag, items) in [("00081198", failed), ("00081199", referenced), ("0008119A", other)] {
+        if !items.is_empty() {
+            module.insert(tag.into(), json!({"vr": "SQ", "Value": items}));
+        }
+    }
+    module
+}
+
+fn references(class: &SopClassUid, instance: &SopInstanceUid) -> Map<String, Value> {
+    let uid = |uid: &str| json!({"vr": "UI", "Value": [uid]});
+    Map::from_iter([("00081150".into(), uid(class.as_str())), ("00081155".into(), uid(instance.as_str()))])
+}
+
+fn stored(class: &SopClassUid, uids: &InstanceUids, warning: Option<Failure>, root: &str) -> Value {
+    let mut item = references(class, &uids.instance);
+    match warning {
+        // What is kept beside another instance is not what its URL serves.
+        Some(warning) => item.insert("00081196".into(), json!({"vr": "US", "Value": [warning.code]})),
+        None => {
+            let url = instance_url(root, &uids.study, &uids.series, &uids.instance);
+            item.insert("00081190".into(), json!({"vr": "UR", "Value": [url]}))
+        }
+    };
+    Value::Object(item)
+}
+
+fn refused(why: &Failed, names: Option<(&SopClassUid, &SopInstanceUid)>) -> Value {
+    let mut item = names.map_or_else(Map::new, |(class, instance)| references(class, instance));
+    item.insert("00081197".into(), json!({"vr": "US", "Value": [why.reason.code]}));
+    // Error Comment is LO: 64 characters (PS3.5 §6.2).
+    let comment: String = why.comment.chars().take(64).collect();
+    let attributes = json!([{"00000902": {"vr": "LO", "Value": [comment]}}]);
+    item.insert("00741048".into(), json!({"vr": "SQ", "Value": attributes}));
+    Value::Object(item)
+}
+
+/// The study that all stored instances belong to.
+fn only_study(report: &Report) -> Option<&StudyInstanceUid> {
+    let mut studies = report.outcomes.iter().filter_map(|outcome| match outcome {
+        Outcome::Stored { uids, warning: None, .. } => Some(&uids.study),
+        Outcome::Stored { .. } | Outcome::Failed(_) => None,
+    });
+    let first = studies.next()?;
+    studies.all(|study| study == first).then_some(first)
+}

@@ -1,0 +1,1 @@
+//! Uploads over the real router and a real archive.
