@@ -167,9 +167,8 @@ impl<'a> Batch<'a> {
         if !path.exists() {
             return Ok(false);
         }
-        let held = self.runtime.block_on(self.shared.index.conflicts());
-        let held = held.map_err(|error| self.shared.index_failed(error))?;
-        if held.iter().any(|row| row.id == name) {
+        let held = self.runtime.block_on(self.shared.index.has_conflict(&name));
+        if held.map_err(|error| self.shared.index_failed(error))? {
             return Ok(true);
         }
         self.shared.store.disk().remove(&path).map_err(|error| self.shared.disk_failed(error))?;

@@ -37,6 +37,8 @@ pub struct ReconcileReport {
     pub indexed: usize,
     /// Files that hold other bytes than their name says, or stand against a row: now in quarantine.
     pub set_aside: usize,
+    /// Files without a row that took the place of a missing or short file with the same bytes.
+    pub mended: usize,
     /// Files without a row whose bytes are stored already: removed.
     pub leftovers_removed: usize,
     /// Rows whose file is not there.
@@ -80,11 +82,12 @@ impl fmt::Display for ReconcileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "last stop was {}: {} part files removed, {} objects indexed, {} leftovers removed, {} set aside, \
+            "last stop was {}: {} part files removed, {} objects indexed, {} mended, {} leftovers removed, {} set aside, \
              {} re-read{}, {} missing, {} damaged",
             if self.clean { "clean" } else { "not clean" },
             self.parts_removed,
             self.indexed,
+            self.mended,
             self.leftovers_removed,
             self.set_aside,
             self.rechecked,
@@ -179,9 +182,14 @@ async fn adopt(
             .any(|other: &NewInstance| other.facts.sop_instance_uid == new.facts.sop_instance_uid);
         match existing.get(&new.facts.sop_instance_uid) {
             None if !rival => batch.instances.push(new),
-            Some(first) if is_whole(shared, first)? && first.file.sha256 == new.file.sha256 => {
+            Some(first) if first.file.sha256 == new.file.sha256 && is_whole(shared, first)? => {
                 shared.store.remove_object(&new.file.path)?;
                 report.leftovers_removed += 1;
+            }
+            Some(first) if first.file.sha256 == new.file.sha256 => {
+                tracing::warn!(file = first.file.path, "an object that was missing or cut short is mended by its twin");
+                shared.store.move_object(&new.file.path, &first.file.path)?;
+                report.mended += 1;
             }
             _ => {
                 let record = record_of(&new.file.path, "orphan-conflict", new.received_at_ms, new.file.size_bytes);

@@ -49,6 +49,13 @@ impl Index {
         rows.iter().map(held).collect()
     }
 
+    /// Whether a conflict of this id is kept.
+    pub async fn has_conflict(&self, id: &str) -> Result<bool, IndexError> {
+        let mut reader = self.read().await?;
+        let found = sqlx::query("SELECT 1 FROM conflict WHERE id = $1").bind(id).fetch_optional(&mut *reader).await?;
+        Ok(found.is_some())
+    }
+
     /// Forgets a quarantined object; its file is the store's to remove. `false` when there is none.
     pub async fn drop_quarantined(&self, id: &str) -> Result<bool, IndexError> {
         let mut transaction = self.write().await?;

@@ -152,6 +152,16 @@ impl InstanceStore {
         self.disk.sync_directory(&directory)?;
         from.parent().map_or(Ok(()), |parent| self.disk.sync_directory(parent))
     }
+    /// Moves an object to the place of one that is gone or cut short, durably; it holds the bytes that the row of
+    /// that place names.
+    pub fn move_object(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        let (from, to) = (self.data_dir.join(from), self.data_dir.join(to));
+        let directory = to.parent().unwrap_or(&self.data_dir);
+        self.disk.make_directory(directory)?;
+        self.disk.rename_over(&from, &to)?;
+        self.disk.sync_directory(directory)?;
+        from.parent().map_or(Ok(()), |parent| self.disk.sync_directory(parent))
+    }
     /// Makes the names in an object directory durable.
     pub fn sync_objects(&self, directory: &str) -> Result<(), StoreError> {
         self.disk.sync_directory(&self.data_dir.join(directory))

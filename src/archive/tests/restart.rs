@@ -95,6 +95,31 @@ async fn a_row_without_its_file_is_counted_and_never_dropped() {
 }
 
 #[tokio::test]
+async fn a_missing_file_is_mended_by_the_same_bytes_that_lie_elsewhere() {
+    let bench = Bench::new().await;
+    for number in 1..=2 {
+        bench.send(&Data::ct(number)).await.unwrap();
+    }
+    // One is gone and one cut short; both lie in another folder of objects, as after a restore.
+    std::fs::create_dir(bench.path().join("objects/0001")).unwrap();
+    for (at, file) in bench.files("objects").iter().enumerate() {
+        let (file, twin) = (bench.path().join(file), bench.path().join(file.replace("/0000/", "/0001/")));
+        std::fs::copy(&file, &twin).unwrap();
+        match at {
+            0 => std::fs::remove_file(&file).unwrap(),
+            _ => std::fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(100).unwrap(),
+        }
+    }
+    let bench = bench.crash().await;
+    let ReconcileReport { mended, set_aside, missing, damaged, .. } = bench.report;
+    assert_eq!((mended, set_aside, missing, damaged), (2, 0, 0, 0), "{}", bench.report);
+    for number in 1..=2 {
+        assert!(bench.stored(&Data::ct(number)).await.unwrap() == Data::ct(number).bytes());
+    }
+    assert!(bench.archive.verify(true).await.unwrap().is_sound());
+}
+
+#[tokio::test]
 async fn a_second_daemon_on_one_folder_is_refused() {
     let bench = Bench::new().await;
     let settings = ArchiveSettings { data_dir: bench.path().to_owned(), ..ArchiveSettings::default() };
