@@ -2,6 +2,7 @@
 //! elements (PS3.18 §F.2).
 
 use super::record::{Kind, Need};
+use crate::domain::attributes::{Attributes, tags};
 use crate::domain::explicit::Elements;
 use base64::Engine;
 use dicom_core::{Tag, VR};
@@ -15,6 +16,10 @@ const DEPTH_MAX: u32 = 12;
 /// Longest text kept of one value: records are for finding, not for reading.
 const TEXT_MAX: usize = 1024;
 
+/// What tells one patient from another, and how the record of one is written.
+pub(super) const PATIENT: [Tag; 5] =
+    [tags::PATIENT_ID, tags::ISSUER_OF_PATIENT_ID, tags::PATIENT_BIRTH_DATE, tags::PATIENT_NAME, tags::PATIENT_SEX];
+
 /// The elements of one instance that its record needs, as found.
 #[derive(Debug, Default)]
 pub(super) struct Keys(BTreeMap<Tag, Value>);
@@ -22,7 +27,16 @@ pub(super) struct Keys(BTreeMap<Tag, Value>);
 impl Keys {
     /// Picks what `kind` asks for out of a DICOM JSON object; the rest is skipped unread.
     pub fn read(kind: &'static Kind, json: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::Deserializer::from_slice(json).deserialize_map(Pick(kind))
+        serde_json::Deserializer::from_slice(json).deserialize_map(Pick(|tag| kind.keys.iter().any(|key| key.0 == tag)))
+    }
+
+    /// The patient that an instance names, as its own attributes say it.
+    pub fn patient(json: &[u8]) -> Result<Attributes, serde_json::Error> {
+        let keys = serde_json::Deserializer::from_slice(json).deserialize_map(Pick(|tag| PATIENT.contains(&tag)))?;
+        let text = |element: &Value| -> Vec<String> {
+            element.get("Value").and_then(Value::as_array).into_iter().flatten().map(text_of).collect()
+        };
+        Ok(Attributes(keys.0.iter().map(|(tag, element)| (*tag, text(element))).collect()))
     }
 
     /// Writes the keys of `kind`; `number` stands for a missing Instance Number.
@@ -53,9 +67,10 @@ fn unnamed() -> Elements {
     code
 }
 
-struct Pick(&'static Kind);
+/// Takes the elements whose tags it says yes to.
+struct Pick<F: Fn(Tag) -> bool>(F);
 
-impl<'de> Visitor<'de> for Pick {
+impl<'de, F: Fn(Tag) -> bool> Visitor<'de> for Pick<F> {
     type Value = Keys;
     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("a DICOM JSON object")
@@ -63,7 +78,7 @@ impl<'de> Visitor<'de> for Pick {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
         let mut keys = Keys::default();
         while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            match tag(&name).filter(|tag| self.0.keys.iter().any(|(wanted, ..)| wanted == tag)) {
+            match tag(&name).filter(|tag| (self.0)(*tag)) {
                 Some(tag) => {
                     keys.0.insert(tag, map.next_value()?);
                 }

@@ -48,6 +48,9 @@ impl Scope {
     }
 }
 
+/// Of one file of a package, in memory.
+const FILE_BYTES: usize = 400;
+
 /// The bytes of a package, in order, in pieces of at most 256 KiB.
 pub type PackageStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send + 'static>>;
 
@@ -95,6 +98,11 @@ impl Package {
     }
     pub fn studies(&self) -> &[StudyInstanceUid] {
         &self.studies
+    }
+    /// About how many bytes it holds in memory: what was made for it, and of every file a place, paths and sums.
+    fn weight(&self) -> usize {
+        let made = |source: &Source| if let Source::Made(bytes) = source { bytes.len() } else { 0 };
+        self.sources.iter().map(|source| FILE_BYTES + made(source)).sum()
     }
     /// DICOM instances in the package.
     pub fn instances(&self) -> usize {

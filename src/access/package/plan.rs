@@ -16,7 +16,7 @@ pub(super) struct Plan {
 pub(super) struct Patient {
     /// Unique in the package; made up where the data has none (PS3.3 Table F.5-1).
     pub id: String,
-    key: (String, String),
+    key: [String; 3],
     pub studies: Vec<Study>,
 }
 
@@ -31,6 +31,13 @@ pub(super) struct Series {
     pub uid: SeriesInstanceUid,
     pub attributes: Attributes,
     pub instances: Vec<InstanceRow>,
+}
+
+impl Patient {
+    /// Without a Patient ID every other anonymous patient would be the same one.
+    fn id_is_made_up(&self) -> bool {
+        self.key[0].is_empty()
+    }
 }
 
 impl Plan {
@@ -54,12 +61,14 @@ impl Plan {
             }
         }
         let value = |tag| row.attributes.first(tag).unwrap_or_default().trim().to_owned();
-        let key = (value(tags::PATIENT_ID), value(tags::ISSUER_OF_PATIENT_ID));
+        // In a conflict of patients the same ID may be of two people, who are told apart by their birth dates.
+        let birth_date = if row.blocked { value(tags::PATIENT_BIRTH_DATE) } else { String::new() };
+        let key = [value(tags::PATIENT_ID), value(tags::ISSUER_OF_PATIENT_ID), birth_date];
         let study = Study { row, series: ordered };
-        match self.patients.iter_mut().find(|patient| patient.key == key && !key.0.is_empty()) {
+        match self.patients.iter_mut().find(|patient| patient.key == key && !patient.id_is_made_up()) {
             Some(patient) => patient.studies.push(study),
             None => {
-                let id = self.unique_id(&key.0);
+                let id = self.unique_id(&key[0]);
                 self.patients.push(Patient { id, key, studies: vec![study] });
             }
         }

@@ -11,12 +11,13 @@ use crate::index::packages::{FrozenPackage, NewPackage};
 use crate::index::{Index, StudyRow};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long a study must have been left alone before its change makes a new version: a scanner that is
 /// still sending would make one a second.
 const QUIET_MS: i64 = 60_000;
-/// Versions held in memory, so that a range costs no row.
-const HELD: usize = 16;
+/// Bytes of versions held in memory, so that a range costs no row; the newest is held whatever it weighs.
+const HELD_BYTES: usize = 64 << 20;
 
 /// Makes packages, and finds those made before. Clones share it.
 #[derive(Clone)]
@@ -33,13 +34,16 @@ struct Inner {
     /// One version is computed at a time.
     building: tokio::sync::Mutex<()>,
     held: Mutex<VecDeque<(String, Arc<Package>)>>,
+    places: Arc<Semaphore>,
 }
 
 impl Packages {
     pub fn new(archive: Archive, index: Index, facility: Facility, limits: &Limits, clock: Clock) -> Self {
         let most = Most { files: limits.package_files, bytes: limits.package_size.get() };
         let held = Mutex::new(VecDeque::new());
-        let inner = Inner { archive, index, clock, facility, most, building: tokio::sync::Mutex::new(()), held };
+        let places = Arc::new(Semaphore::new(limits.downloads as usize));
+        let building = tokio::sync::Mutex::new(());
+        let inner = Inner { archive, index, clock, facility, most, building, held, places };
         Self { inner: Arc::new(inner) }
     }
 
@@ -63,12 +67,14 @@ impl Packages {
             return self.open(scope, last).await;
         }
         let frozen = build::freeze(&self.inner.archive, &self.inner.facility, self.inner.most, studies).await?;
-        let (frozen, blob) = tokio::task::spawn_blocking(move || frozen.to_blob().map(|blob| (frozen, blob)))
-            .await
-            .map_err(PackageError::archive)??;
-        let new = NewPackage { scope: &scope.key, revisions: &revisions, etag: &frozen.etag(), files: &blob };
+        let (frozen, blob, etag) = build::blocking(move || {
+            let (blob, etag) = (frozen.to_blob()?, frozen.etag());
+            Ok((frozen, blob, etag))
+        })
+        .await?;
+        let new = NewPackage { scope: &scope.key, revisions: &revisions, etag: &etag, files: &blob };
         let stored = self.inner.index.keep_package(new).await.map_err(PackageError::archive)?;
-        self.hold(scope, stored, frozen)
+        self.hold(scope, stored, move || Ok(frozen)).await
     }
 
     /// A version frozen earlier, for a download that goes on: the one whose entity tag `is` accepts.
@@ -105,25 +111,34 @@ impl Packages {
         }
         let blob = self.inner.index.package_files(&scope.key, version.version).await.map_err(PackageError::archive)?;
         let blob = blob.ok_or(PackageError::VersionGone)?;
-        let frozen =
-            tokio::task::spawn_blocking(move || Frozen::from_blob(&blob)).await.map_err(PackageError::archive)??;
-        self.hold(scope, version, frozen)
+        self.hold(scope, version, move || Frozen::from_blob(&blob)).await
     }
 
-    fn hold(&self, scope: &Scope, version: FrozenPackage, frozen: Frozen) -> Result<Arc<Package>, PackageError> {
+    async fn hold(
+        &self,
+        scope: &Scope,
+        version: FrozenPackage,
+        frozen: impl FnOnce() -> Result<Frozen, PackageError> + Send + 'static,
+    ) -> Result<Arc<Package>, PackageError> {
         let studies = build::studies_of(&version.revisions);
         let archive = self.inner.archive.clone();
-        let package = Package::new(archive, version.version, version.created_at_ms, studies, frozen)?;
-        // What was frozen is what is served, or nothing is.
-        if package.etag != version.etag {
-            return Err(PackageError::Frozen);
-        }
-        let package = Arc::new(package);
+        let package = build::blocking(move || {
+            let package = Package::new(archive, version.version, version.created_at_ms, studies, frozen()?)?;
+            // What was frozen is what is served, or nothing is.
+            if package.etag == version.etag { Ok(Arc::new(package)) } else { Err(PackageError::Frozen) }
+        })
+        .await?;
         self.held(|held| {
+            held.retain(|(key, other)| *key != scope.key || other.version != package.version);
             held.push_front((scope.key.clone(), package.clone()));
-            held.truncate(HELD);
+            keep_within(held, HELD_BYTES, |(_, package)| package.weight());
         });
         Ok(package)
+    }
+
+    /// One of the `limits.downloads` places, for as long as bytes are sent; `None` when all are taken.
+    pub fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.inner.places).try_acquire_owned().ok()
     }
 
     fn held<T>(&self, with: impl FnOnce(&mut VecDeque<(String, Arc<Package>)>) -> T) -> T {
@@ -131,7 +146,34 @@ impl Packages {
     }
 }
 
+/// Drops what is last until the rest weighs no more than `most`; the first stays.
+fn keep_within<T>(held: &mut VecDeque<T>, most: usize, weight: impl Fn(&T) -> usize) {
+    let mut sum = 0_usize;
+    let fits = held.iter().take_while(|one| {
+        sum = sum.saturating_add(weight(one));
+        sum <= most
+    });
+    let kept = fits.count().max(1);
+    held.truncate(kept);
+}
+
 /// Whether every study of a version is in the scope.
 fn within(revisions: &str, scope: &Scope) -> bool {
     build::studies_of(revisions).iter().all(|study| scope.studies.contains(study))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_bounded_by_its_bytes_and_the_newest_stays() {
+        for (weights, expected) in
+            [(vec![1, 2, 3], 3), (vec![5, 5, 1], 2), (vec![11, 1], 1), (vec![], 0), (vec![0; 50], 50)]
+        {
+            let mut held = VecDeque::from(weights);
+            keep_within(&mut held, 10, |weight| *weight);
+            assert_eq!(held.len(), expected);
+        }
+    }
 }

@@ -233,6 +233,45 @@ async fn a_new_instance_makes_a_new_version_once_it_is_quiet_and_the_old_one_sta
 }
 
 #[tokio::test]
+async fn two_patients_in_one_study_are_two_records_of_the_directory() {
+    let bench = Bench::new().await;
+    let people = [
+        ("1", "7", "DOE^JANE", "19700101"),
+        ("2", "8", "ROSS^ELLEN", "19610307"),
+        ("3", "7", "MILLER^ANN", "19800202"),
+        ("4", "7", "DOE^JANE", ""),
+    ];
+    for (number, id, name, birth_date) in people {
+        let (series, instance) = (format!("{CHEST}.{}", number.len()), format!("{CHEST}.9.{number}"));
+        let more = [
+            (tags::MODALITY, VR::CS, "CT"),
+            (tags::PATIENT_NAME, VR::PN, name),
+            (tags::PATIENT_BIRTH_DATE, VR::DA, birth_date),
+            (tags::INSTANCE_NUMBER, VR::IS, number),
+        ];
+        let (class, patient) = (uids::CT_IMAGE_STORAGE, (id, "A"));
+        bench.object(&Object { class, study: CHEST, series: &series, instance: &instance, patient, more: &more }).await;
+    }
+    let package = bench.packages.current(&Scope::study(StudyInstanceUid::parse(CHEST).unwrap())).await.unwrap();
+    let files = unpacked(bytes(&package, 0..u64::MAX).await);
+    let directory = &files.iter().find(|(name, _)| name == "DICOMDIR").unwrap().1;
+    let directory = dicom_object::from_reader(directory.as_slice()).unwrap();
+    let text = |record: &dicom_object::InMemDicomObject, tag| {
+        record.get(tag).map(|element| element.to_str().unwrap().into_owned()).unwrap_or_default()
+    };
+    let mut patients = Vec::new();
+    for record in directory.element(tags::DIRECTORY_RECORD_SEQUENCE).unwrap().items().unwrap() {
+        match text(record, tags::DIRECTORY_RECORD_TYPE).as_str() {
+            "PATIENT" => patients.push((text(record, tags::PATIENT_ID), text(record, tags::PATIENT_NAME), 0)),
+            "IMAGE" => patients.last_mut().unwrap().2 += 1,
+            _ => {}
+        }
+    }
+    let expected = [("7", "DOE^JANE", 2), ("8", "ROSS^ELLEN", 1), ("7_1", "MILLER^ANN", 1)];
+    assert_eq!(patients, expected.map(|(id, name, images)| (id.to_owned(), name.to_owned(), images)));
+}
+
+#[tokio::test]
 async fn a_study_that_left_the_scope_is_not_served_again() {
     let bench = Bench::new().await;
     let one = bench.study(1).await.studies[0].clone();
