@@ -145,8 +145,9 @@ fn declared(pixels: &PixelFacts, shape: &Shape) -> Declared {
 }
 
 async fn display(archive: &Archive, detail: &InstanceDetail, frame: u32) -> Result<DisplayAttributes, ImagingError> {
-    let text = detail.metadata.clone().text(TEXT_MAX).map_err(failed)?;
-    let mut display = DisplayAttributes::from_json(&text, frame)?;
+    let metadata = detail.metadata.clone();
+    let read = move || DisplayAttributes::from_json(&metadata.text(TEXT_MAX).map_err(failed)?, frame);
+    let mut display = tokio::task::spawn_blocking(read).await.map_err(failed)??;
     for place in display.elsewhere() {
         if let Some(bytes) = table(archive, detail, &place).await? {
             display.supply(&place, &bytes);
