@@ -246,6 +246,23 @@ async fn another_version_than_the_one_named_is_not_sent() {
 }
 
 #[tokio::test]
+async fn packages_are_sent_to_no_more_callers_than_the_limit_says() {
+    let client = with(&[words(EXPLICIT_VR_LITTLE_ENDIAN, 1)]).await;
+    let zip = [("accept", "application/zip")];
+    let etag = text(client.get("/dicom-web/studies/1.2", &zip).await.headers(), "etag");
+    let taken: Vec<_> = std::iter::from_fn(|| client.web.packages.place()).collect();
+    assert_eq!(taken.len(), crate::config::Limits::default().downloads as usize, "a place is given back at the end");
+    let full = client.get("/dicom-web/studies/1.2", &zip).await;
+    assert_eq!((full.status().as_u16(), text(full.headers(), "retry-after").as_str()), (503, "5"));
+    // What sends no package takes no place.
+    let known = [zip[0], ("if-none-match", &etag)];
+    assert_eq!(client.get("/dicom-web/studies/1.2", &known).await.status(), 304);
+    assert_eq!(client.ask(&Who::Loopback, "HEAD", "/dicom-web/studies/1.2", &zip, "").await.status(), 200);
+    drop(taken);
+    assert_eq!(client.get("/dicom-web/studies/1.2", &zip).await.status(), 200);
+}
+
+#[tokio::test]
 async fn options_names_what_a_resource_takes() {
     let client = Client::start().await;
     for (path, allow) in [(ONE, "GET,HEAD"), ("/api/v1/links/x", "GET,HEAD,DELETE")] {

@@ -61,7 +61,7 @@ pub(super) async fn send(
     if method == Method::HEAD {
         return response;
     }
-    let Ok(place) = Arc::clone(&web.downloads).try_acquire_owned() else { return pages::download_busy(&reader) };
+    let Some(place) = web.packages.place() else { return pages::download_busy(&reader) };
     let instances = package.instances() as u64;
     match web.access.begin_download(&opened, instances, package.len(), from.0).await {
         Ok(Admission::Go(download)) => {

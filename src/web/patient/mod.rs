@@ -29,7 +29,6 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 use std::ops::Deref;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// What the handlers of `[patient]` share.
 #[derive(Clone)]
@@ -54,7 +53,6 @@ pub struct Shared {
     secure: bool,
     /// The host name that readers use.
     host: String,
-    downloads: Arc<Semaphore>,
 }
 
 impl PatientWeb {
@@ -66,7 +64,6 @@ impl PatientWeb {
             rates: Limits::new(&parts.link),
             secure: scheme == "https",
             host: gate::without_port(authority).to_owned(),
-            downloads: Arc::new(Semaphore::new(parts.limits.downloads as usize)),
             parts,
         }))
     }
