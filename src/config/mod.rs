@@ -209,6 +209,8 @@ pub struct Limits {
     pub patient_connections: u32,
     pub patient_connections_per_address: u32,
     pub http_header_timeout: Span,
+    /// An HTTP/2 connection on which nothing is asked and nothing is taken.
+    pub http_idle_timeout: Span,
     pub http_handler_timeout: Span,
     pub patient_body: Bytes,
     pub api_body: Bytes,
@@ -413,6 +415,7 @@ impl Default for Limits {
             patient_connections: 1024,
             patient_connections_per_address: 32,
             http_header_timeout: Span::seconds(10),
+            http_idle_timeout: Span::seconds(60),
             http_handler_timeout: Span::seconds(30),
             patient_body: Bytes::kib(8),
             api_body: Bytes::mib(1),

@@ -4,6 +4,7 @@
 //! request has in common (host, caller, CORS, time, log) is the gate's (`middleware`), which HTTP
 //! status an error is, is decided in `problem`, and who may ask in `caller`.
 
+mod activity;
 pub mod api;
 pub mod base_url;
 pub mod caller;

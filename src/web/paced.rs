@@ -4,6 +4,8 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,6 +23,17 @@ pub(super) struct Paced<S> {
     waited: Duration,
     taken: u64,
     timer: Option<Pin<Box<Sleep>>>,
+    pace: Pace,
+}
+
+/// Whether a connection waits for its peer to take bytes.
+#[derive(Clone, Default)]
+pub(super) struct Pace(Arc<AtomicBool>);
+
+impl Pace {
+    pub(super) fn is_waiting(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl<S> Paced<S> {
@@ -28,11 +41,16 @@ impl<S> Paced<S> {
         Self::with(stream, WINDOW, BYTES_PER_WINDOW)
     }
     fn with(stream: S, window: Duration, bytes_per_window: u64) -> Self {
-        Self { stream, window, bytes_per_window, waiting_since: None, waited: Duration::ZERO, taken: 0, timer: None }
+        let (waiting_since, waited, taken, timer, pace) = (None, Duration::ZERO, 0, None, Pace::default());
+        Self { stream, window, bytes_per_window, waiting_since, waited, taken, timer, pace }
+    }
+    pub(super) fn pace(&self) -> Pace {
+        self.pace.clone()
     }
 
     /// After a write: starts, continues or judges the wait.
     fn judge(&mut self, outcome: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.pace.0.store(outcome.is_pending(), Ordering::Relaxed);
         match outcome {
             Poll::Ready(Ok(n)) => {
                 self.taken = self.taken.saturating_add(n as u64);

@@ -1,7 +1,8 @@
 //! Serves a router on a listener: HTTP/1.1 and cleartext HTTP/2, with every wait and every count
-//! bounded (reliability: header 10 s, 64 streams, 16 KiB/s after 60 s). `axum::serve` installs no
+//! bounded (reliability: header 10 s, 64 streams, 16 KiB/s after 60 s, idle 60 s). `axum::serve` installs no
 //! header timer, so connections are built with hyper-util and a `TokioTimer`.
 
+use super::activity::Activity;
 use super::paced::Paced;
 use crate::config;
 use crate::net::{self, Admission};
@@ -10,7 +11,6 @@ use axum::extract::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use ipnet::IpNet;
-use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +26,11 @@ pub struct ServeLimits {
     pub connections_per_address: u32,
     /// From accept to the end of the first request's header, and for each header after that.
     pub header_timeout: Duration,
+    /// How long an HTTP/2 connection may ask for nothing and take nothing.
+    pub idle_timeout: Duration,
     /// How long running responses may take once the listener stops.
     pub drain: Duration,
-    /// Cleartext HTTP/2 beside HTTP/1.1. Its connections know no idle time, so strangers do not get it.
+    /// Cleartext HTTP/2 beside HTTP/1.1: for programs; a browser would not speak it without TLS.
     pub http2: bool,
     /// Not counted per address: proxies stand for many.
     pub trusted_proxies: Vec<IpNet>,
@@ -41,6 +43,7 @@ impl ServeLimits {
             connections: limits.http_connections,
             connections_per_address: limits.http_connections_per_address,
             header_timeout: limits.http_header_timeout.get(),
+            idle_timeout: limits.http_idle_timeout.get(),
             drain: DRAIN,
             http2: true,
             trusted_proxies: web.trusted_proxies.clone(),
@@ -52,6 +55,7 @@ impl ServeLimits {
             connections: limits.patient_connections,
             connections_per_address: limits.patient_connections_per_address,
             header_timeout: limits.http_header_timeout.get(),
+            idle_timeout: limits.http_idle_timeout.get(),
             drain: DRAIN,
             http2: false,
             trusted_proxies: patient.trusted_proxies.clone(),
@@ -63,6 +67,7 @@ impl ServeLimits {
             connections: 64,
             connections_per_address: 64,
             header_timeout: limits.http_header_timeout.get(),
+            idle_timeout: limits.http_idle_timeout.get(),
             drain: DRAIN,
             http2: true,
             trusted_proxies: Vec::new(),
@@ -170,6 +175,7 @@ struct Server {
     router: Router,
     builder: Arc<auto::Builder<TokioExecutor>>,
     header_timeout: Duration,
+    idle_timeout: Duration,
     drain: Duration,
     stop: CancellationToken,
     connections: TaskTracker,
@@ -203,6 +209,7 @@ impl Server {
             router,
             builder: Arc::new(builder),
             header_timeout: limits.header_timeout,
+            idle_timeout: limits.idle_timeout,
             drain: limits.drain,
             stop,
             connections: TaskTracker::new(),
@@ -218,17 +225,19 @@ impl Server {
         let builder = Arc::clone(&self.builder);
         let (router, stop, kill) = (self.router.clone(), self.stop.clone(), self.kill.clone());
         let first_header = CancellationToken::new();
-        let header_timeout = self.header_timeout;
+        let (header_timeout, idle_timeout) = (self.header_timeout, self.idle_timeout);
+        let stream = Paced::new(stream);
+        let activity = Activity::new(stream.pace());
         self.connections.spawn(async move {
             let _guard = guard;
-            let seen = first_header.clone();
+            let (seen, watched) = (first_header.clone(), activity.clone());
             let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                 if !seen.is_cancelled() {
                     seen.cancel();
                 }
-                answer(router.clone(), request, peer)
+                answer(router.clone(), request, peer, watched.clone())
             });
-            let connection = builder.serve_connection(TokioIo::new(Paced::new(stream)), service);
+            let connection = builder.serve_connection(TokioIo::new(stream), service);
             let mut connection = std::pin::pin!(connection);
             // hyper's own timer starts once it has seen whether HTTP/1 or HTTP/2 is spoken; this one
             // covers a peer that never says.
@@ -238,6 +247,7 @@ impl Server {
                 }
             };
             let mut silent = std::pin::pin!(silent);
+            let mut idle = std::pin::pin!(activity.idle(idle_timeout));
             let mut stopping = false;
             loop {
                 tokio::select! {
@@ -250,6 +260,7 @@ impl Server {
                         connection.as_mut().graceful_shutdown();
                     }
                     () = silent.as_mut() => break,
+                    () = idle.as_mut() => break,
                 }
             }
         });
@@ -264,14 +275,17 @@ impl Server {
     }
 }
 
-fn answer(
+async fn answer(
     mut router: Router,
     request: hyper::Request<hyper::body::Incoming>,
     peer: Peer,
-) -> impl Future<Output = Result<axum::response::Response, std::convert::Infallible>> {
+    activity: Arc<Activity>,
+) -> Result<axum::response::Response, std::convert::Infallible> {
+    let _work = activity.request(request.version());
     let mut request: Request = request.map(axum::body::Body::new);
     request.extensions_mut().insert(peer);
-    tower::Service::call(&mut router, request)
+    let response = tower::Service::call(&mut router, request).await?;
+    Ok(response.map(|body| activity.watch(body)))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ fn limits() -> ServeLimits {
         connections: 4,
         connections_per_address: 4,
         header_timeout: Duration::from_millis(200),
+        idle_timeout: Duration::from_millis(300),
         drain: Duration::from_secs(5),
         http2: true,
         trusted_proxies: Vec::new(),
@@ -143,4 +144,48 @@ async fn the_control_socket_knows_its_owner() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     stop.cancel();
     task.await.unwrap();
+}
+
+/// Speaks just enough HTTP/2: preface, SETTINGS (`initial_window` bytes for each stream), a GET of `path` on stream
+/// 1; then answers SETTINGS and pings until the server closes.
+async fn h2_until_closed(address: SocketAddr, path: &str, initial_window: u32) -> Duration {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    sent.extend_from_slice(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4]);
+    sent.extend_from_slice(&initial_window.to_be_bytes());
+    // :method GET, :scheme http (both indexed), :authority and :path as literals.
+    let mut header = vec![0x82, 0x86, 0x01, 9];
+    header.extend_from_slice(b"localhost");
+    header.extend_from_slice(&[0x04, u8::try_from(path.len()).unwrap()]);
+    header.extend_from_slice(path.as_bytes());
+    sent.extend_from_slice(&[0, 0, u8::try_from(header.len()).unwrap(), 1, 0x05, 0, 0, 0, 1]);
+    sent.extend_from_slice(&header);
+    stream.write_all(&sent).await.unwrap();
+    let started = std::time::Instant::now();
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).await.is_ok() {
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        if stream.read_exact(&mut payload).await.is_err() {
+            break;
+        }
+        let reply = match (head[3], head[4]) {
+            (4, 0) => vec![0, 0, 0, 4, 1, 0, 0, 0, 0],
+            (6, 0) => [&[0, 0, 8, 6, 1, 0, 0, 0, 0], payload.as_slice()].concat(),
+            _ => continue,
+        };
+        if stream.write_all(&reply).await.is_err() {
+            break;
+        }
+    }
+    started.elapsed()
+}
+
+#[tokio::test]
+async fn an_http2_connection_that_asks_for_nothing_or_takes_nothing_is_closed() {
+    let running = start().await;
+    for (path, window) in [("/healthz", 65_535), ("/api/v1/openapi.json", 0), ("/api/v1/openapi.json", 100)] {
+        let closed = tokio::time::timeout(Duration::from_secs(20), h2_until_closed(running.address, path, window));
+        let after = closed.await.unwrap_or_else(|_| panic!("{path} with a window of {window} is held for ever"));
+        assert!(after >= Duration::from_millis(250), "{path} is answered before it is closed");
+    }
 }
