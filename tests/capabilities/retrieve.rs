@@ -128,3 +128,30 @@ async fn the_study_zip_is_exact_and_can_be_resumed() {
     assert_eq!(dicom, 3);
     bridge.stop().await;
 }
+
+#[tokio::test]
+async fn everything_is_reached_over_ipv6_as_well() {
+    if let Err(error) = std::net::TcpListener::bind("[::1]:0") {
+        eprintln!("this machine has no ::1 ({error}); nothing to show");
+        return;
+    }
+    let bridge = Bridge::start_with(|config| {
+        for address in [&mut config.dicom.listen, &mut config.web.listen, &mut config.patient.listen] {
+            *address = "[::1]:0".parse().unwrap();
+        }
+    })
+    .await;
+    let series = Dataset::series(3);
+    bridge.modality("CT01").store_all(&series).await;
+    let found =
+        bridge.web().get(&format!("/dicom-web/studies?StudyInstanceUID={}", series[0].study_uid())).await.json();
+    let study = found[0]["00081190"]["Value"][0].as_str().unwrap().to_owned();
+    assert!(study.starts_with(&format!("http://[::1]:{}/dicom-web/studies/", bridge.running.web.port())), "{study}");
+    let package = bridge.web().get_with(&study, &[("accept", "application/zip")]).await;
+    assert_eq!((package.status, &package.body[..2]), (200, &b"PK"[..]));
+    let json = bridge.web().get(&format!("{}/metadata", series[0].path())).await.json();
+    let uri = json[0]["7FE00010"]["BulkDataURI"].as_str().unwrap();
+    assert_eq!(bridge.web().get(uri).await.status, 200, "{uri}");
+    assert_eq!(bridge.patient().get("/healthz").await.status, 200);
+    bridge.stop().await;
+}

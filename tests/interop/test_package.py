@@ -8,6 +8,7 @@ import pytest
 import raw
 import requests
 from conftest import ct
+from dicomweb_client.api import DICOMwebClient
 from pydicom import dcmread
 from pydicom.fileset import FileSet
 from pydicom.uid import generate_uid
@@ -66,6 +67,29 @@ def test_dcmtk_and_dicom3tools_read_the_dicomdir(package):
     done = run("dciodvfy", folder / "out" / "DICOMDIR")
     errors = [line for line in done.stderr.splitlines() if line.startswith("Error")]
     assert not errors, "\n".join(errors)
+
+
+def test_dicom3tools_finds_the_entities_consistent(shared, package):
+    """dcentvfy: instances of one patient, study, series, equipment and frame of reference say the same of it."""
+    instances, folder = package
+    packed = sorted(path for path in (folder / "out" / "DICOM").rglob("IM*") if path.is_file())
+    for files in (packed, as_retrieved(shared, package)):
+        assert len(files) == len(instances)
+        done = run("dcentvfy", *files)
+        assert done.returncode == 0 and "Error" not in done.stderr, done.stderr
+
+
+def as_retrieved(shared, package):
+    """The study as WADO-RS gives it, one file for each part."""
+    instances, folder = package
+    root = folder / "retrieved"
+    root.mkdir()
+    client = DICOMwebClient(shared.root)
+    files = []
+    for ds in client.retrieve_study(instances[0].StudyInstanceUID):
+        files.append(root / f"{ds.InstanceNumber}.dcm")
+        ds.save_as(files[-1], enforce_file_format=True)
+    return files
 
 
 def test_pydicoms_file_set_loads_every_instance(package):
