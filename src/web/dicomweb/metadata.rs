@@ -3,7 +3,7 @@
 
 use super::accept::{Accept, takes_gzip};
 use super::representation::REVALIDATE;
-use super::{base_tag, instance_url, media, nothing_there, select};
+use super::{Resource, base_tag, instance_url, media, nothing_there};
 use crate::archive::{InstanceUids, SearchError};
 use crate::domain::instance::Selector;
 use crate::domain::metadata::{Assembler, Form, Metadata};
@@ -13,7 +13,7 @@ use crate::web::caller::Reader;
 use crate::web::conditional::{not_modified, precondition_fails};
 use crate::web::problem::{Problem, another_version};
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
@@ -23,51 +23,19 @@ use std::io;
 /// Changes when the bytes made from the same rows change: caches must not keep the old form.
 const WRITER_VERSION: u32 = 1;
 
-/// `GET /studies/{study}/metadata`
-pub async fn study(
+/// `GET .../metadata` of a study, series or instance.
+pub async fn metadata(
     State(web): State<Web>,
     reader: Reader,
     base: BaseUrl,
-    Path(study): Path<String>,
-    request: Request,
-) -> Result<Response, Problem> {
-    retrieve(&web, &reader, &base, select(&study, None, None)?, request).await
-}
-
-/// `GET .../series/{series}/metadata`
-pub async fn series(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Path((study, series)): Path<(String, String)>,
-    request: Request,
-) -> Result<Response, Problem> {
-    retrieve(&web, &reader, &base, select(&study, Some(&series), None)?, request).await
-}
-
-/// `GET .../instances/{instance}/metadata`
-pub async fn instance(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Path((study, series, instance)): Path<(String, String, String)>,
-    request: Request,
-) -> Result<Response, Problem> {
-    retrieve(&web, &reader, &base, select(&study, Some(&series), Some(&instance))?, request).await
-}
-
-async fn retrieve(
-    web: &Web,
-    reader: &Reader,
-    base: &BaseUrl,
-    selector: Selector,
+    Resource(selector): Resource,
     request: Request,
 ) -> Result<Response, Problem> {
     let media = media::json(&Accept::of(request.headers(), request.uri().query()))?;
     let gzip = takes_gzip(request.headers());
-    let version = version(web, &selector).await?.ok_or_else(|| nothing_there(&selector))?;
+    let version = version(&web, &selector).await?.ok_or_else(|| nothing_there(&selector))?;
     let coding = if gzip { "g" } else { "i" };
-    let etag = format!("\"{version}-{WRITER_VERSION}{coding}-{:x}\"", base_tag(base));
+    let etag = format!("\"{version}-{WRITER_VERSION}{coding}-{:x}\"", base_tag(&base));
 
     if precondition_fails(request.headers(), &etag) {
         return Err(another_version());
@@ -80,7 +48,7 @@ async fn retrieve(
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(response);
     }
-    reader.notes(web, request.extensions(), &selector.study).await;
+    reader.notes(&web, request.extensions(), &selector.study).await;
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     if gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -90,7 +58,7 @@ async fn retrieve(
         Method::HEAD => {
             Body::from_stream(futures_util::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>())
         }
-        _ => assembled(web, &selector, base.dicomweb(), gzip),
+        _ => assembled(&web, &selector, base.dicomweb(), gzip),
     };
     Ok(response)
 }

@@ -30,25 +30,47 @@ use super::problem::Problem;
 use crate::domain::instance::Selector;
 use crate::domain::uid::{InvalidUid, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid};
 use axum::Router;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::routing::get;
 
 /// All resources, relative to `/dicom-web`.
 pub fn router() -> Router<Web> {
     Router::new()
         .route("/studies", get(qido::studies).post(stow::studies))
-        .route("/series", get(qido::all_series))
-        .route("/instances", get(qido::all_instances))
-        .route("/studies/{study}", get(wado::study).post(stow::study))
-        .route("/studies/{study}/metadata", get(metadata::study))
-        .route("/studies/{study}/series", get(qido::series_of_study))
-        .route("/studies/{study}/instances", get(qido::instances_of_study))
-        .route("/studies/{study}/series/{series}", get(wado::series))
-        .route("/studies/{study}/series/{series}/metadata", get(metadata::series))
-        .route("/studies/{study}/series/{series}/instances", get(qido::instances_of_series))
-        .route("/studies/{study}/series/{series}/instances/{instance}", get(wado::instance))
-        .route("/studies/{study}/series/{series}/instances/{instance}/metadata", get(metadata::instance))
+        .route("/series", get(qido::series))
+        .route("/instances", get(qido::instances))
+        .route("/studies/{study}", get(wado::retrieve).post(stow::study))
+        .route("/studies/{study}/metadata", get(metadata::metadata))
+        .route("/studies/{study}/series", get(qido::series))
+        .route("/studies/{study}/instances", get(qido::instances))
+        .route("/studies/{study}/series/{series}", get(wado::retrieve))
+        .route("/studies/{study}/series/{series}/metadata", get(metadata::metadata))
+        .route("/studies/{study}/series/{series}/instances", get(qido::instances))
+        .route("/studies/{study}/series/{series}/instances/{instance}", get(wado::retrieve))
+        .route("/studies/{study}/series/{series}/instances/{instance}/metadata", get(metadata::metadata))
         .route("/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", get(frames::frames))
         .route("/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}", get(bulk::bulkdata))
+}
+
+/// The study, series or instance that the path names.
+struct Resource(Selector);
+
+#[derive(serde::Deserialize)]
+struct Named {
+    study: String,
+    series: Option<String>,
+    instance: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Resource {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Ok(Path(named)) = Path::<Named>::from_request_parts(parts, state).await else {
+            return Err(Problem::bad_request("The path is not UTF-8."));
+        };
+        select(&named.study, named.series.as_deref(), named.instance.as_deref()).map(Self)
+    }
 }
 
 /// Parses the UIDs of a path; what is no UID cannot name anything.

@@ -16,84 +16,57 @@ use axum::response::Response;
 
 /// `GET /studies`
 pub async fn studies(
-    State(web): State<Web>,
-    Reader(_): Reader,
+    web: State<Web>,
+    reader: Reader,
     base: BaseUrl,
+    within: Path<Within>,
     request: Request,
 ) -> Result<Response, Problem> {
-    search(&web, &base, Level::Study, (None, None), request).await
+    search(Level::Study, web, reader, base, within, request).await
 }
 
-/// `GET /series`
-pub async fn all_series(
-    State(web): State<Web>,
-    Reader(_): Reader,
+/// `GET .../series`, of one study or of all.
+pub async fn series(
+    web: State<Web>,
+    reader: Reader,
     base: BaseUrl,
+    within: Path<Within>,
     request: Request,
 ) -> Result<Response, Problem> {
-    search(&web, &base, Level::Series, (None, None), request).await
+    search(Level::Series, web, reader, base, within, request).await
 }
 
-/// `GET /instances`
-pub async fn all_instances(
-    State(web): State<Web>,
-    Reader(_): Reader,
+/// `GET .../instances`, of one series, of one study or of all.
+pub async fn instances(
+    web: State<Web>,
+    reader: Reader,
     base: BaseUrl,
+    within: Path<Within>,
     request: Request,
 ) -> Result<Response, Problem> {
-    search(&web, &base, Level::Instance, (None, None), request).await
+    search(Level::Instance, web, reader, base, within, request).await
 }
 
-/// `GET /studies/{study}/series`
-pub async fn series_of_study(
-    State(web): State<Web>,
-    Reader(_): Reader,
-    base: BaseUrl,
-    Path(study): Path<String>,
-    request: Request,
-) -> Result<Response, Problem> {
-    search(&web, &base, Level::Series, (Some(study), None), request).await
-}
-
-/// `GET /studies/{study}/instances`
-pub async fn instances_of_study(
-    State(web): State<Web>,
-    Reader(_): Reader,
-    base: BaseUrl,
-    Path(study): Path<String>,
-    request: Request,
-) -> Result<Response, Problem> {
-    search(&web, &base, Level::Instance, (Some(study), None), request).await
-}
-
-/// `GET /studies/{study}/series/{series}/instances`
-pub async fn instances_of_series(
-    State(web): State<Web>,
-    Reader(_): Reader,
-    base: BaseUrl,
-    Path((study, series)): Path<(String, String)>,
-    request: Request,
-) -> Result<Response, Problem> {
-    search(&web, &base, Level::Instance, (Some(study), Some(series)), request).await
+/// What the path narrows the search to.
+#[derive(serde::Deserialize)]
+pub struct Within {
+    study: Option<String>,
+    series: Option<String>,
 }
 
 /// Rows read at a time when all are asked for.
 const PAGE: u32 = 1000;
 
 async fn search(
-    web: &Web,
-    base: &BaseUrl,
     level: Level,
-    (study, series): (Option<String>, Option<String>),
+    State(web): State<Web>,
+    Reader(_): Reader,
+    base: BaseUrl,
+    Path(Within { study, series }): Path<Within>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (study, series) = match &study {
-        None => (None, None),
-        Some(study) => {
-            let selector = select(study, series.as_deref(), None)?;
-            (Some(selector.study), selector.series)
-        }
-    };
+    let within = study.map(|study| select(&study, series.as_deref(), None)).transpose()?;
+    let (study, series) = within.map_or((None, None), |within| (Some(within.study), within.series));
     let query = request.uri().query();
     let media = media::json(&Accept::of(request.headers(), query))?;
     let mut asked = params::parse(query, level, study, series, &web.limits)?;

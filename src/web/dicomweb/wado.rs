@@ -6,77 +6,44 @@ use super::media::{self, DICOM, Instances, Packaging, Rewriting};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Rewritten, Segment, Segments};
-use super::{base_tag, hex, instance_url, nothing_there, package, select};
+use super::{Resource, base_tag, hex, instance_url, nothing_there, package};
 use crate::archive::{InstanceRow, file_header};
-use crate::domain::instance::Selector;
 use crate::domain::reading::ReadLimits;
 use crate::domain::transfer_syntax::{self, EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax};
 use crate::web::Web;
 use crate::web::base_url::BaseUrl;
 use crate::web::caller::Reader;
 use crate::web::problem::Problem;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 
-/// `GET /studies/{study}`
-pub async fn study(
+/// `GET` of a study, series or instance.
+pub async fn retrieve(
     State(web): State<Web>,
     reader: Reader,
     base: BaseUrl,
-    Path(study): Path<String>,
+    Resource(selector): Resource,
     request: Request,
 ) -> Result<Response, Problem> {
-    retrieve(&web, &reader, &base, &select(&study, None, None)?, request).await
-}
-
-/// `GET /studies/{study}/series/{series}`
-pub async fn series(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Path((study, series)): Path<(String, String)>,
-    request: Request,
-) -> Result<Response, Problem> {
-    retrieve(&web, &reader, &base, &select(&study, Some(&series), None)?, request).await
-}
-
-/// `GET /studies/{study}/series/{series}/instances/{instance}`
-pub async fn instance(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Path((study, series, instance)): Path<(String, String, String)>,
-    request: Request,
-) -> Result<Response, Problem> {
-    retrieve(&web, &reader, &base, &select(&study, Some(&series), Some(&instance))?, request).await
-}
-
-async fn retrieve(
-    web: &Web,
-    reader: &Reader,
-    base: &BaseUrl,
-    selector: &Selector,
-    request: Request,
-) -> Result<Response, Problem> {
-    let rows = web.archive.instances(selector).await?;
+    let rows = web.archive.instances(&selector).await?;
     if rows.is_empty() {
-        return Err(nothing_there(selector));
+        return Err(nothing_there(&selector));
     }
     let accept = Accept::of(request.headers(), request.uri().query());
     let one = selector.instance.is_some();
     let chosen = media::instances(&accept, &stored_syntaxes(&rows)?, one)?;
-    reader.notes(web, request.extensions(), &selector.study).await;
+    reader.notes(&web, request.extensions(), &selector.study).await;
     let Instances::Dicom(packaging, rewriting) = chosen else {
-        return package::zip(web, selector, request).await;
+        return package::zip(&web, &selector, request).await;
     };
     let digest = digest_of(&rows);
     let mut files = Vec::with_capacity(rows.len());
     // One file is opened before the headers leave, so that a damaged one is an error and not a short body.
     let open_now = rows.len() == 1 && request.method() != Method::HEAD;
     for row in &rows {
-        files.push(file(web, row, rewriting, open_now).await?);
+        files.push(file(&web, row, rewriting, open_now).await?);
     }
     let representation = match (packaging, files.pop()) {
         (Packaging::Single, Some((only, uid))) => {
@@ -95,7 +62,7 @@ async fn retrieve(
                 multipart.part(DICOM, Some(uid), &location, [segment]);
             }
             let (content_type, segments) = multipart.finish();
-            Representation { content_type, etag: tag(&digest, "m", rewriting, base_tag(base)), segments }
+            Representation { content_type, etag: tag(&digest, "m", rewriting, base_tag(&base)), segments }
         }
     };
     Ok(representation.respond(request.headers(), &web.archive))
