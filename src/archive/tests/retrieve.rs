@@ -68,7 +68,8 @@ async fn a_frame_of_a_big_endian_instance_is_in_little_endian_whatever_its_words
     use crate::domain::walker::testing::{BIG, encode, value};
     use dicom_core::{Tag, VR};
     // Bits allocated, columns, the value as sent, its two frames.
-    let cases: [(u16, u16, &[u8], [&[u8]; 2]); 4] = [
+    type Case = (u16, u16, &'static [u8], [&'static [u8]; 2]);
+    let cases: [Case; 4] = [
         // The second frame begins in the middle of a word (PS3.5 §8.1.2).
         (8, 3, &[2, 1, 4, 3, 6, 5], [&[1, 2, 3], &[4, 5, 6]]),
         (16, 1, &[1, 2, 3, 4], [&[2, 1], &[4, 3]]),
