@@ -37,6 +37,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("jxl_oxide", &["imaging"]),
     ("seccompiler", &["imaging"]),
     ("landlock", &["imaging"]),
+    ("rustls", &["net"]),
+    ("tokio_rustls", &["net"]),
+    ("rustls_native_certs", &["net"]),
+    ("x509_parser", &["net"]),
     ("TcpListener::bind", &["net"]),
     ("TcpListener::from_std", &["net"]),
 ];

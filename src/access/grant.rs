@@ -226,6 +226,7 @@ fn named(actor: &Actor) -> String {
         Actor::Device(title) => format!("device {title}"),
         Actor::Caller(Some(token)) => format!("token {token}"),
         Actor::Caller(None) => "loopback".into(),
+        Actor::Certificate(name) => format!("certificate {name}"),
         Actor::LinkHolder(link) => format!("link {link}"),
         Actor::Unknown => "unknown".into(),
     }

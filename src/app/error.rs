@@ -2,6 +2,7 @@
 
 use crate::config::safety::Unsafe;
 use crate::net::NetError;
+use crate::net::tls::TlsError;
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,8 @@ pub enum StartError {
     Unsafe(#[from] Unsafe),
     #[error(transparent)]
     Net(#[from] NetError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     #[error("an address could not be read back: {0}")]
     Address(std::io::Error),
     #[error("no calling AE title for the self-check: {0}")]
@@ -27,7 +30,7 @@ pub enum StartError {
 impl StartError {
     /// Whether somebody must change what was configured (exit 2) rather than look at the machine (exit 1).
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Unsafe(_) | Self::Net(_) | Self::DataDir { .. })
+        matches!(self, Self::Unsafe(_) | Self::Net(_) | Self::Tls(_) | Self::DataDir { .. })
     }
 }
 

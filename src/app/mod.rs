@@ -7,6 +7,7 @@
 mod error;
 mod rooms;
 mod self_check;
+pub mod tls;
 
 pub use error::StartError;
 pub use self_check::SelfCheck;
@@ -44,6 +45,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     // Checked here too: not every caller comes by the command line.
     safety::check(&config)?;
     rooms::prepare_data_dir(&config.data_dir)?;
+    let secured = tls::open(&config)?;
     // First the ports: a wrong one should be told before a long migration, and callers wait meanwhile.
     let dicom = net::listen(config.dicom.listen)?;
     let web_listener = net::listen(config.web.listen)?;
@@ -64,9 +66,11 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let scp = rooms.scp(&config, &self_check);
     doors.spawn(scp::serve(dicom, scp, stop.clone()));
     let limits = ServeLimits::web(&config.limits, &config.web);
-    doors.spawn(web::serve(web_listener, web::web_router(shared.clone()), limits, stop.clone()));
+    doors.spawn(web::serve(web_listener, web::web_router(shared.clone()), limits, secured.web.clone(), stop.clone()));
     let limits = ServeLimits::patient(&config.limits, &config.patient);
-    doors.spawn(web::serve(patient, web::patient::router(rooms.patient(&config)), limits, stop.clone()));
+    let pages = web::patient::router(rooms.patient(&config));
+    doors.spawn(web::serve(patient, pages, limits, secured.patient.clone(), stop.clone()));
+    doors.spawn(net::tls::watch(secured.all(), stop.clone()));
     let limits = ServeLimits::control(&config.limits);
     doors.spawn(web::serve_control(control, web::control_router(shared), limits, stop.clone()));
     doors.close();
@@ -122,7 +126,8 @@ fn local(listener: &tokio::net::TcpListener) -> Result<SocketAddr, StartError> {
 /// A `public_url` on the configured loopback address with port 0 (demo and tests) names the bound port.
 fn follow_bound_port(config: &mut Config, bound: SocketAddr) {
     if config.patient.listen.port() == 0 {
-        config.patient.public_url = format!("http://{bound}");
+        let scheme = if config.patient.tls.is_some() { "https" } else { "http" };
+        config.patient.public_url = format!("{scheme}://{bound}");
     }
     config.patient.listen = bound;
 }

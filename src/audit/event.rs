@@ -131,6 +131,11 @@ impl From<[u8; 8]> for RecordId {
     }
 }
 impl RecordId {
+    /// A name from the configuration, which has been checked to be one word.
+    pub fn named(name: &str) -> Self {
+        let word = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        Self(name.chars().filter(word).take(64).collect())
+    }
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -152,6 +157,8 @@ pub enum Actor {
     Device(AeTitle),
     /// A DICOMweb or API caller by the number of its access token; `None` on loopback without one.
     Caller(Option<RecordId>),
+    /// A DICOMweb or API caller by the name that the configuration gives to its certificate.
+    Certificate(RecordId),
     /// Whoever holds this patient link.
     LinkHolder(RecordId),
     /// Nobody who was identified.
@@ -213,6 +220,7 @@ impl Event {
             Actor::Operator => ("operator", None),
             Actor::Device(title) => ("device", Some(title.as_str().to_owned())),
             Actor::Caller(token) => ("caller", token.as_ref().map(RecordId::to_string)),
+            Actor::Certificate(name) => ("certificate", Some(name.to_string())),
             Actor::LinkHolder(link) => ("link-holder", Some(link.to_string())),
             Actor::Unknown => ("unknown", None),
         };

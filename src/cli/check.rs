@@ -1,8 +1,10 @@
 //! `bluebridge check`: would a start succeed? Reads, binds and measures, changes nothing that stays.
 
 use super::{Checked, Failure, Outcome, block_on, print_json};
+use crate::app;
 use crate::config::Config;
 use crate::net;
+use crate::net::tls::{Tls, TlsSettings};
 use crate::telemetry;
 use serde::Serialize;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -26,6 +28,7 @@ pub fn run((config, notices): Checked, args: Args) -> Outcome {
     if let Err(error) = telemetry::filter(&config.log) {
         findings.push(Finding { what: "[log] level", ok: false, says: error.to_string() });
     }
+    findings.extend(certificates(&config));
     if tokio_running(&config) {
         findings.push(Finding { what: "ports", ok: true, says: "held by the daemon that is running".into() });
     } else {
@@ -72,6 +75,26 @@ fn data_dir(path: &Path) -> Finding {
         },
         Err(error) => finding(false, format!("{shown}: {error}")),
     }
+}
+
+/// Certificates and keys as a start would read them. One that has expired can be served, but nobody will
+/// accept it.
+fn certificates(config: &Config) -> Vec<Finding> {
+    let now_s = jiff::Timestamp::now().as_second();
+    let finding = |settings: TlsSettings| {
+        let what = settings.section;
+        match Tls::inspect(&settings) {
+            Err(error) => Finding { what, ok: false, says: error.to_string() },
+            Ok(validity) => match validity.warning(now_s) {
+                Some(warning) if validity.is_expired(now_s) => {
+                    Finding { what, ok: false, says: format!("{what}: {warning}") }
+                }
+                Some(warning) => Finding { what, ok: true, says: format!("{what}: {warning}") },
+                None => Finding { what, ok: true, says: format!("the certificate holds until {}", validity.until()) },
+            },
+        }
+    };
+    app::tls::settings(config).all().into_iter().map(finding).collect()
 }
 
 async fn ports(config: &Config) -> Vec<Finding> {

@@ -3,6 +3,7 @@
 
 pub mod load;
 pub mod safety;
+pub mod tls;
 pub mod units;
 
 use crate::domain::ae_title::AeTitle;
@@ -10,6 +11,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+pub use tls::{ClientCertificate, DicomTls, Scope, Tls, WebClient, WebTls};
 use units::{Bytes, Span};
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -98,16 +100,6 @@ pub enum ConflictAnswer {
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DicomTls {
-    pub listen: SocketAddr,
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-    #[serde(default)]
-    pub client_ca: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Web {
     pub listen: SocketAddr,
@@ -119,7 +111,9 @@ pub struct Web {
     pub cors_origins: Vec<String>,
     pub anonymous: Anonymous,
     pub ohif_dir: Option<PathBuf>,
-    pub tls: Option<Tls>,
+    pub tls: Option<WebTls>,
+    /// Who is known by a certificate.
+    pub client: Vec<WebClient>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -127,13 +121,6 @@ pub struct Web {
 pub enum Anonymous {
     Nobody,
     Loopback,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -211,6 +198,10 @@ pub struct Limits {
     pub http_header_timeout: Span,
     /// An HTTP/2 connection on which nothing is asked and nothing is taken.
     pub http_idle_timeout: Span,
+    /// TLS handshakes: from accept to their end, and how many are under way at once on one listener.
+    pub tls_handshake_timeout: Span,
+    pub tls_handshakes: u32,
+    pub tls_handshakes_per_address: u32,
     pub http_handler_timeout: Span,
     pub patient_body: Bytes,
     pub api_body: Bytes,
@@ -352,6 +343,7 @@ impl Default for Web {
             anonymous: Anonymous::Loopback,
             ohif_dir: None,
             tls: None,
+            client: Vec::new(),
         }
     }
 }
@@ -416,6 +408,9 @@ impl Default for Limits {
             patient_connections_per_address: 32,
             http_header_timeout: Span::seconds(10),
             http_idle_timeout: Span::seconds(60),
+            tls_handshake_timeout: Span::seconds(10),
+            tls_handshakes: 256,
+            tls_handshakes_per_address: 32,
             http_handler_timeout: Span::seconds(30),
             patient_body: Bytes::kib(8),
             api_body: Bytes::mib(1),

@@ -11,37 +11,21 @@ pub type Notice = String;
 #[error("{0}")]
 pub struct Unsafe(String);
 
-fn refuse(sentence: impl Into<String>) -> Result<(), Unsafe> {
+pub(super) fn refuse(sentence: impl Into<String>) -> Result<(), Unsafe> {
     Err(Unsafe(sentence.into()))
 }
 
 /// Checks what serde cannot: keys against each other.
 pub fn check(config: &Config) -> Result<Vec<Notice>, Unsafe> {
-    tls(config)?;
+    let mut notices = super::tls::check(config)?;
     dicom(config)?;
     patient(config)?;
     limits(config)?;
     listeners(config)?;
     storage(config)?;
-    let mut notices = web(config)?;
+    notices.extend(web(config)?);
     notices.extend(without_effect(config)?);
     Ok(notices)
-}
-
-/// Encryption that somebody asked for and would not get is worse than none asked for.
-fn tls(config: &Config) -> Result<(), Unsafe> {
-    let asked = [
-        ("[dicom.tls]", config.dicom.tls.is_some()),
-        ("[web.tls]", config.web.tls.is_some()),
-        ("[patient.tls]", config.patient.tls.is_some()),
-    ];
-    match asked.iter().find(|(_, present)| *present) {
-        Some((section, _)) => refuse(format!(
-            "{section} is set, but this version serves no TLS itself: put a TLS proxy in front, list it in \
-             trusted_proxies, and remove {section}"
-        )),
-        None => Ok(()),
-    }
 }
 
 fn dicom(config: &Config) -> Result<(), Unsafe> {
@@ -100,10 +84,10 @@ fn web(config: &Config) -> Result<Vec<Notice>, Unsafe> {
                 .into(),
         );
     }
-    if !web.listen.ip().is_loopback() {
+    if !web.listen.ip().is_loopback() && web.tls.is_none() {
         notices.push(format!(
-            "[web] listens on {} without TLS: tokens and images cross that network readable; a TLS proxy in front is \
-             the remedy",
+            "[web] listens on {} without TLS: tokens and images cross that network readable; [web.tls] or a TLS proxy \
+             in front is the remedy",
             web.listen
         ));
     }
@@ -132,10 +116,11 @@ fn patient(config: &Config) -> Result<(), Unsafe> {
             "[patient] public_url is {url}: links that leave this machine must begin with https://"
         ));
     }
-    if !patient.listen.ip().is_loopback() && (!https || patient.trusted_proxies.is_empty()) {
+    let encrypted = patient.tls.is_some() || !patient.trusted_proxies.is_empty();
+    if !patient.listen.ip().is_loopback() && (!https || !encrypted) {
         return refuse(format!(
-            "[patient] listens on {}: that needs an https:// public_url and the TLS proxy's address in \
-             trusted_proxies, or listen on 127.0.0.1 with the proxy on this machine",
+            "[patient] listens on {}: that needs an https:// public_url and [patient.tls], or the TLS proxy's address \
+             in trusted_proxies, or listen on 127.0.0.1 with the proxy on this machine",
             patient.listen
         ));
     }
@@ -171,6 +156,8 @@ fn limits(config: &Config) -> Result<(), Unsafe> {
         ("elements", limits.elements),
         ("http_connections", limits.http_connections),
         ("patient_connections", limits.patient_connections),
+        ("tls_handshakes", limits.tls_handshakes),
+        ("tls_handshakes_per_address", limits.tls_handshakes_per_address),
         ("search_results", limits.search_results),
         ("downloads", limits.downloads),
     ];
@@ -304,8 +291,6 @@ mod tests {
     fn an_unsafe_combination_is_refused_with_what_to_do() {
         let cases = [
             ("[dicom]\nlisten = \"0.0.0.0:104\"", "add a [[dicom.peer]]"),
-            ("[dicom.tls]\nlisten = \"0.0.0.0:2762\"\ncertificate = \"c\"\nkey = \"k\"", "remove [dicom.tls]"),
-            ("[web.tls]\ncertificate = \"c\"\nkey = \"k\"", "remove [web.tls]"),
             ("[patient]\nlisten = \"0.0.0.0:443\"", "https:// public_url"),
             ("[patient]\npublic_url = \"http://images.example.org\"", "must begin with https://"),
             ("[patient]\nlisten = \"0.0.0.0:80\"\npublic_url = \"https://images.example.org\"", "trusted_proxies"),
@@ -339,6 +324,15 @@ mod tests {
             let message = verdict(text).expect_err(text);
             assert!(message.contains(expected), "{text:?} gave {message:?}");
         }
+    }
+
+    #[test]
+    fn own_tls_is_as_good_as_a_proxy() {
+        let tls = "[patient.tls]\ncertificate = \"c\"\nkey = \"k\"";
+        let open = "[patient]\nlisten = \"0.0.0.0:443\"\npublic_url = \"https://images.example.org\"\n";
+        assert_eq!(verdict(&format!("{open}{tls}")), Ok(Vec::new()));
+        let web = "[web]\nlisten = \"0.0.0.0:8443\"\n[web.tls]\ncertificate = \"c\"\nkey = \"k\"";
+        assert_eq!(verdict(web), Ok(Vec::new()));
     }
 
     #[test]

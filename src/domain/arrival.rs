@@ -12,8 +12,17 @@ pub struct Source {
     pub calling_ae_title: Option<AeTitle>,
     pub called_ae_title: Option<AeTitle>,
     pub address: Option<IpAddr>,
-    /// Of an upload: the number of the access token that it came with.
-    pub token: Option<Ulid>,
+    /// Who uploaded it, as far as they are known.
+    pub uploader: Option<Uploader>,
+}
+
+/// A caller over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Uploader {
+    /// The number of an access token.
+    Token(Ulid),
+    /// The name of a `[[web.client]]`.
+    Certificate(String),
 }
 
 /// How much a newcomer differs from the stored instance of the same SOP Instance UID.

@@ -12,7 +12,7 @@ use super::trail;
 use super::writer::Turn;
 use super::{Batch, Index, IndexError, NewConflict, NewInstance};
 use crate::audit::{Actor, Event, Kind, Outcome, RecordId};
-use crate::domain::arrival::{Severity, Source};
+use crate::domain::arrival::{Severity, Source, Uploader};
 use crate::domain::attributes::tags;
 use crate::domain::level::Level;
 use crate::domain::uid::StudyInstanceUid;
@@ -387,7 +387,11 @@ pub(super) fn severity_word(severity: Severity) -> &'static str {
 fn event(kind: Kind, source: &Source) -> Event {
     let actor = match &source.calling_ae_title {
         Some(title) => Actor::Device(title.clone()),
-        None => Actor::Caller(source.token.map(RecordId::from)),
+        None => match &source.uploader {
+            Some(Uploader::Token(id)) => Actor::Caller(Some(RecordId::from(*id))),
+            Some(Uploader::Certificate(name)) => Actor::Certificate(RecordId::named(name)),
+            None => Actor::Caller(None),
+        },
     };
     Event::new(kind, actor).address(source.address)
 }

@@ -1,11 +1,12 @@
 //! Sockets, and nothing above them: listeners (our own or passed by systemd), the options a DICOM
-//! socket needs, and how many connections are let in. Promises that an address that cannot be bound
+//! socket needs, TLS, and how many connections are let in. Promises that an address that cannot be bound
 //! explains itself in one sentence. Knows no protocol. No other room opens a socket.
 
 mod admission;
 mod error;
 mod listen;
 mod socket;
+pub mod tls;
 
 pub use admission::{Admission, Admitted, Full};
 pub use error::NetError;

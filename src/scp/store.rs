@@ -76,7 +76,7 @@ fn offer(caller: &Caller, address: IpAddr, context: &Context, request: &CommandS
             calling_ae_title: Some(caller.calling_ae_title.clone()),
             called_ae_title: Some(caller.called_ae_title.clone()),
             address: Some(address),
-            token: None,
+            uploader: None,
         },
         transfer_syntax,
         sop_class_uid: Some(class),

@@ -42,6 +42,13 @@ fn describe() {
     describe_histogram!("bluebridge_commit_seconds", Unit::Seconds, "Time in which one batch becomes durable");
     describe_counter!("bluebridge_http_requests_total", "HTTP requests by listener, route and status");
     describe_counter!("bluebridge_http_connections_refused_total", "HTTP connections closed over the cap");
+    describe_counter!("bluebridge_tls_handshakes_total", "TLS handshakes by section and outcome");
+    describe_counter!("bluebridge_tls_reloads_total", "Certificates read again, by section and outcome");
+    describe_gauge!(
+        "bluebridge_tls_certificate_expires_seconds",
+        Unit::Seconds,
+        "When the certificate in service expires, in seconds since 1970"
+    );
     describe_gauge!("bluebridge_free_bytes", Unit::Bytes, "Free space on the file system of data_dir");
     describe_counter!("bluebridge_decoders_lost_total", "Decode workers that ended over a frame");
     describe_counter!("bluebridge_panics_total", "Tasks that ended in a panic");

@@ -35,7 +35,7 @@ impl BaseUrl {
             .or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()))
             .filter(|host| is_authority(host) && host_of(uri, headers).is_some());
         let mut place = Place {
-            scheme: "http".into(),
+            scheme: if web.tls.is_some() { "https" } else { "http" }.into(),
             authority: host.map_or_else(|| web.listen.to_string(), str::to_owned),
             prefix: String::new(),
         };

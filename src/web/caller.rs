@@ -6,7 +6,9 @@ use super::problem::Problem;
 use super::serve::{Peer, trusts};
 use crate::audit::{Actor, RecordId};
 use crate::config::{self, Anonymous};
+use crate::domain::arrival::Uploader;
 use crate::domain::uid::StudyInstanceUid;
+use crate::net::tls::ClientCertificate;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Uri, header};
@@ -19,6 +21,17 @@ pub enum Scope {
     Write,
     Share,
     Delete,
+}
+
+impl From<config::Scope> for Scope {
+    fn from(scope: config::Scope) -> Self {
+        match scope {
+            config::Scope::Read => Self::Read,
+            config::Scope::Write => Self::Write,
+            config::Scope::Share => Self::Share,
+            config::Scope::Delete => Self::Delete,
+        }
+    }
 }
 
 /// A set of scopes.
@@ -72,6 +85,10 @@ pub enum Kind {
     Token {
         id: String,
     },
+    /// A client certificate, by the name that `[[web.client]]` gives it.
+    Certificate {
+        name: String,
+    },
 }
 
 /// The caller of one request; the gate puts it among the extensions.
@@ -113,12 +130,22 @@ impl Caller {
             Kind::Loopback => Actor::Caller(None),
             Kind::Control => Actor::Operator,
             Kind::Token { id } => Actor::Caller(id.parse::<ulid::Ulid>().ok().map(RecordId::from)),
+            Kind::Certificate { name } => Actor::Certificate(RecordId::named(name)),
         }
     }
-    /// The token's id, for a caller with one.
-    pub fn token_id(&self) -> Option<&str> {
+    /// As the rows of what they store name them.
+    pub fn uploader(&self) -> Option<Uploader> {
+        match &self.kind {
+            Kind::Token { id } => id.parse().ok().map(Uploader::Token),
+            Kind::Certificate { name } => Some(Uploader::Certificate(name.clone())),
+            Kind::Nobody | Kind::Loopback | Kind::Control => None,
+        }
+    }
+    /// Tells callers apart where their scopes do not.
+    fn key(&self) -> Option<&str> {
         match &self.kind {
             Kind::Token { id } => Some(id),
+            Kind::Certificate { name } => Some(name),
             Kind::Nobody | Kind::Loopback | Kind::Control => None,
         }
     }
@@ -161,7 +188,7 @@ impl Reader {
             Some(Peer::Tcp { remote, .. }) => Some(remote.ip()),
             Some(Peer::Control { .. }) | None => None,
         };
-        web.reads.note(self.0.token_id(), self.0.actor(), address, study).await;
+        web.reads.note(self.0.key(), self.0.actor(), address, study).await;
     }
 }
 
@@ -177,6 +204,14 @@ allowed!(
     /// A caller who may delete.
     Deleter Delete
 );
+
+/// Whom a certificate stands for: the entry with its very subject. That it is good has been checked in
+/// the handshake; one that no entry names is worth nothing here.
+pub fn certified(web: &config::Web, certificate: &ClientCertificate) -> Option<Caller> {
+    let client = web.client.iter().find(|client| client.subject == certificate.subject)?;
+    let scopes = client.scopes.iter().fold(Scopes::NONE, |scopes, scope| scopes.with((*scope).into()));
+    Some(Caller { kind: Kind::Certificate { name: client.name.clone() }, scopes })
+}
 
 /// Whether a request without a token speaks for someone at this machine: the TCP peer is loopback, no
 /// proxy passed it on, Host is a loopback name (a name that an attacker's DNS points here is not), and

@@ -4,7 +4,7 @@
 use super::caller::{self, Caller, Kind, Scopes};
 use super::linger::Lingering;
 use super::problem::{Problem, no_such_method, no_such_resource};
-use super::serve::Peer;
+use super::serve::{Peer, Shown};
 use super::{Web, cors};
 use axum::Router;
 use axum::body::Body;
@@ -173,6 +173,10 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
         let bearer = web.tokens.check(token).await?.ok_or_else(Problem::invalid_token)?;
         let scopes = Scopes::parse(&bearer.scopes).unwrap_or(Scopes::NONE);
         return Ok(Caller { kind: Kind::Token { id: bearer.token_id }, scopes });
+    }
+    // After the token: who sends one wants to be taken for its bearer.
+    if let Some(known) = request.extensions.get::<Shown>().and_then(|shown| caller::certified(&web.config, &shown.0)) {
+        return Ok(known);
     }
     if caller::anonymous_allowed(&web.config, peer, &request.uri, headers) {
         return Ok(Caller::LOOPBACK);

@@ -1,10 +1,11 @@
-//! Serves a router on a listener: HTTP/1.1 and cleartext HTTP/2, with every wait and every count
+//! Serves a router on a listener: HTTP/1.1 and HTTP/2, in clear or over TLS, with every wait and every count
 //! bounded (reliability: header 10 s, 64 streams, 16 KiB/s after 60 s, idle 60 s). `axum::serve` installs no
 //! header timer, so connections are built with hyper-util and a `TokioTimer`.
 
 use super::activity::Activity;
 use super::paced::Paced;
 use crate::config;
+use crate::net::tls::{ClientCertificate, Tls};
 use crate::net::{self, Admission};
 use axum::Router;
 use axum::extract::Request;
@@ -30,7 +31,7 @@ pub struct ServeLimits {
     pub idle_timeout: Duration,
     /// How long running responses may take once the listener stops.
     pub drain: Duration,
-    /// Cleartext HTTP/2 beside HTTP/1.1: for programs; a browser would not speak it without TLS.
+    /// HTTP/2 beside HTTP/1.1, in clear too: there for programs, a browser would not speak it without TLS.
     pub http2: bool,
     /// Not counted per address: proxies stand for many.
     pub trusted_proxies: Vec<IpNet>,
@@ -98,8 +99,19 @@ pub enum Peer {
     Control { uid: u32 },
 }
 
-/// Serves until `stop`, then lets running responses end within the drain time.
-pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, stop: CancellationToken) {
+/// The certificate that a caller has shown; an extension of each of its requests, when there is one.
+#[derive(Debug, Clone)]
+pub struct Shown(pub Arc<ClientCertificate>);
+
+/// Serves until `stop`, then lets running responses end within the drain time. With `tls` nothing is
+/// spoken in clear.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ServeLimits,
+    tls: Option<Tls>,
+    stop: CancellationToken,
+) {
     let admission = Admission::new(limits.connections as usize, limits.connections_per_address as usize);
     let server = Server::new(router, &limits, stop.clone());
     loop {
@@ -124,7 +136,16 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServeLimits, s
         net::http_socket(&stream);
         let Ok(local) = stream.local_addr() else { continue };
         let peer = Peer::Tcp { remote, local: SocketAddr::new(local.ip().to_canonical(), local.port()) };
-        server.spawn(stream, peer, guard);
+        match tls.clone() {
+            None => server.spawn(std::future::ready(Some((stream, None))), peer, guard),
+            Some(tls) => {
+                let opened = async move {
+                    let (stream, client) = tls.accept(stream, remote.ip()).await.ok()?;
+                    Some((stream, client.map(|certificate| Shown(Arc::new(certificate)))))
+                };
+                server.spawn(opened, peer, guard);
+            }
+        }
     }
     drop(listener);
     server.drain().await;
@@ -143,7 +164,7 @@ pub async fn serve_control(listener: UnixListener, router: Router, limits: Serve
             Ok((stream, _)) => {
                 let Ok(guard) = Arc::clone(&admission).try_acquire_owned() else { continue };
                 if let Some(peer) = control_peer(&stream) {
-                    server.spawn(stream, peer, guard);
+                    server.spawn(std::future::ready(Some((stream, None))), peer, guard);
                 }
             }
             Err(error) => pause_after(&error).await,
@@ -217,8 +238,10 @@ impl Server {
         }
     }
 
-    fn spawn<S, G>(&self, stream: S, peer: Peer, guard: G)
+    /// Serves the stream that `opened` gives; `None` is a handshake that failed.
+    fn spawn<O, S, G>(&self, opened: O, peer: Peer, guard: G)
     where
+        O: Future<Output = Option<(S, Option<Shown>)>> + Send + 'static,
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         G: Send + 'static,
     {
@@ -226,16 +249,22 @@ impl Server {
         let (router, stop, kill) = (self.router.clone(), self.stop.clone(), self.kill.clone());
         let first_header = CancellationToken::new();
         let (header_timeout, idle_timeout) = (self.header_timeout, self.idle_timeout);
-        let stream = Paced::new(stream);
-        let activity = Activity::new(stream.pace());
         self.connections.spawn(async move {
             let _guard = guard;
+            let opened = tokio::select! {
+                biased;
+                opened = opened => opened,
+                () = stop.cancelled() => None,
+            };
+            let Some((stream, shown)) = opened else { return };
+            let stream = Paced::new(stream);
+            let activity = Activity::new(stream.pace());
             let (seen, watched) = (first_header.clone(), activity.clone());
             let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                 if !seen.is_cancelled() {
                     seen.cancel();
                 }
-                answer(router.clone(), request, peer, watched.clone())
+                answer(router.clone(), request, peer, shown.clone(), watched.clone())
             });
             let connection = builder.serve_connection(TokioIo::new(stream), service);
             let mut connection = std::pin::pin!(connection);
@@ -279,11 +308,15 @@ async fn answer(
     mut router: Router,
     request: hyper::Request<hyper::body::Incoming>,
     peer: Peer,
+    shown: Option<Shown>,
     activity: Arc<Activity>,
 ) -> Result<axum::response::Response, std::convert::Infallible> {
     let _work = activity.request(request.version());
     let mut request: Request = request.map(axum::body::Body::new);
     request.extensions_mut().insert(peer);
+    if let Some(shown) = shown {
+        request.extensions_mut().insert(shown);
+    }
     let response = tower::Service::call(&mut router, request).await?;
     Ok(response.map(|body| activity.watch(body)))
 }

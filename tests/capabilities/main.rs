@@ -9,3 +9,4 @@ mod receive;
 mod restart;
 mod retrieve;
 mod search;
+mod tls;

@@ -3,13 +3,12 @@
 
 use super::body::Json;
 use crate::access::{GrantRequest, Granted, LinkSummary, Whose};
-use crate::audit::{Actor, RecordId};
 use crate::config::Verify;
 use crate::config::units::Span;
 use crate::domain::phi::Phi;
 use crate::domain::uid::StudyInstanceUid;
 use crate::web::Web;
-use crate::web::caller::{Caller, Kind, Sharer};
+use crate::web::caller::Sharer;
 use crate::web::problem::Problem;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -154,7 +153,7 @@ async fn grant(State(web): State<Web>, Sharer(caller): Sharer, Json(new): Json<N
         verify: new.verify,
         expires: span(new.expires, new.expires_s),
         meant_for: new.email.map(Phi::new),
-        by: actor(&caller),
+        by: caller.actor(),
     };
     let Granted { id, url, code, expires_at_ms, verify, fell_back_to_code } = web.access.grant(request).await?;
     let note = "The study has no usable birth date, so the code alone is asked for.";
@@ -206,7 +205,7 @@ async fn extend(
 ) -> Result<Json<Listed>, Problem> {
     let span = span(life.expires, life.expires_s)
         .ok_or_else(|| Problem::bad_request("Say how long from now: expires, such as \"30d\"."))?;
-    Ok(Json(Listed::of(web.access.extend(&link, span, actor(&caller)).await?)))
+    Ok(Json(Listed::of(web.access.extend(&link, span, caller.actor()).await?)))
 }
 
 async fn revoke(
@@ -214,17 +213,7 @@ async fn revoke(
     Sharer(caller): Sharer,
     Path(link): Path<String>,
 ) -> Result<Json<Listed>, Problem> {
-    Ok(Json(Listed::of(web.access.revoke(&link, actor(&caller)).await?)))
-}
-
-/// The caller as the trail names them.
-fn actor(caller: &Caller) -> Actor {
-    match &caller.kind {
-        Kind::Control => Actor::Operator,
-        Kind::Loopback => Actor::Caller(None),
-        Kind::Token { id } => Actor::Caller(ulid::Ulid::from_string(id).ok().map(RecordId::from)),
-        Kind::Nobody => Actor::Unknown,
-    }
+    Ok(Json(Listed::of(web.access.revoke(&link, caller.actor()).await?)))
 }
 
 fn time(ms: i64) -> String {

@@ -30,7 +30,7 @@ async fn start() -> Running {
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let router = crate::web::web_router(client.web.clone());
-    let task = tokio::spawn(serve(listener, router, limits(), stop.clone()));
+    let task = tokio::spawn(serve(listener, router, limits(), None, stop.clone()));
     Running { address, stop, task, _client: client }
 }
 

@@ -5,6 +5,8 @@ use super::{Http, Modality};
 use bluebridge::app::{self, Running};
 use bluebridge::config::Config;
 use bluebridge::config::units::{Bytes, Floor};
+use bluebridge::domain::clock::Clock;
+use bluebridge::index::{Index, IndexSettings};
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,15 @@ impl Bridge {
             address.set_port(0);
         }
         Self { running: app::start(config).await.unwrap(), folder: self.folder }
+    }
+    /// Stops, and returns the audit trail as it was written.
+    pub async fn stop_and_read_trail(self) -> Vec<String> {
+        let data_dir = self.data_dir().to_path_buf();
+        self.running.stop().await.unwrap();
+        let index = Index::open(&data_dir, IndexSettings::default(), Clock::system()).await.unwrap();
+        let rows = index.trail(None, 1000).await.unwrap();
+        index.close().await.unwrap();
+        rows.into_iter().map(|row| row.event).collect()
     }
     pub async fn stop(self) {
         self.running.stop().await.unwrap();
@@ -158,6 +169,11 @@ impl Spawned {
         self.child.wait().unwrap();
         let folder = std::mem::replace(&mut self.folder, TempDir::new().unwrap());
         Self::launch(folder, self.config.clone())
+    }
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
     }
     /// SIGTERM; the exit code.
     pub fn terminate(mut self) -> Option<i32> {

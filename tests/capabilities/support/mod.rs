@@ -5,6 +5,7 @@ mod daemon;
 mod dataset;
 pub mod link;
 mod modality;
+pub mod pki;
 mod web;
 
 pub use daemon::{Bridge, Spawned};

@@ -1,5 +1,6 @@
 //! A plain HTTP client that follows no redirect and keeps no cookie unless told.
 
+use super::pki::{Authority, Identity};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::Value;
 
@@ -20,6 +21,19 @@ pub struct Answer {
 impl Http {
     pub fn new(base: String) -> Self {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        Self { base, client }
+    }
+    /// A client that believes this authority and nobody else, and shows `identity`.
+    pub fn trusting(authority: &Authority, identity: Option<&Identity>) -> reqwest::Client {
+        let root = reqwest::Certificate::from_pem(authority.certificate.as_bytes()).unwrap();
+        let mut builder =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().tls_certs_only([root]);
+        if let Some(identity) = identity {
+            builder = builder.identity(identity.for_reqwest());
+        }
+        builder.build().unwrap()
+    }
+    pub fn over(base: String, client: reqwest::Client) -> Self {
         Self { base, client }
     }
     pub fn url(&self, path: &str) -> String {

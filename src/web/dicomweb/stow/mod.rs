@@ -148,7 +148,7 @@ fn source(caller: &Caller, head: &Parts) -> Source {
         Some(Peer::Tcp { remote, .. }) => Some(remote.ip()),
         Some(Peer::Control { .. }) | None => None,
     };
-    Source { address, token: caller.token_id().and_then(|id| id.parse().ok()), ..Source::default() }
+    Source { address, uploader: caller.uploader(), ..Source::default() }
 }
 
 /// How the body is to be read (PS3.18 §10.5.1.2), by its Content-Type.
