@@ -30,7 +30,6 @@ const OWNED: &[(&str, &[&str])] = &[
     ("dicom_ul", &["dimse", "scp"]),
     ("fluent_bundle", &["wording"]),
     ("png", &["imaging"]),
-    ("jpeg_encoder", &["imaging"]),
     ("turbojpeg_sys", &["imaging"]),
     ("openjpeg_sys", &["imaging"]),
     ("charls_sys", &["imaging"]),

@@ -70,6 +70,7 @@ impl Rooms {
             archive: self.archive.clone(),
             access: self.access.clone(),
             packages: self.packages.clone(),
+            imaging: self.imaging.clone(),
             tokens: Tokens::new(self.index.clone(), self.clock.clone()),
             reads: Reads::new(self.index.clone()),
             uploads: Uploads::new(&config.limits),

@@ -4,7 +4,7 @@
 use super::{Archive, InstanceDetail, InstanceFile, RetrieveError};
 use crate::domain::byte_order::Words;
 use crate::domain::frames::{bit_offset, bits, locate};
-use crate::domain::instance::FrameTable;
+use crate::domain::instance::{BulkValue, FrameTable};
 use crate::domain::transfer_syntax::{self, Encoding, TransferSyntax};
 use crate::domain::uid::TransferSyntaxUid;
 use bytes::{Bytes, BytesMut};
@@ -57,6 +57,25 @@ impl Archive {
             }
             _ => whole.freeze(),
         })
+    }
+
+    /// A value of bulk data in little endian; refused as [`RetrieveError::TooLarge`] when it has more than
+    /// `cap` bytes.
+    pub async fn value(&self, detail: &InstanceDetail, value: &BulkValue, cap: usize) -> Result<Bytes, RetrieveError> {
+        let syntax = syntax_of(&detail.row.file.transfer_syntax_uid)?;
+        let file = self.open(&detail.row.file).await?;
+        if value.value.end.saturating_sub(value.value.start) > cap as u64 {
+            return Err(RetrieveError::TooLarge);
+        }
+        let bytes = self.dataset_bytes(&file, detail, syntax, value.value.clone(), cap).await?;
+        match Words::of(value, detail.pixels.as_ref(), 0).filter(|_| syntax.encoding == Encoding::ExplicitBig) {
+            Some(words) => {
+                let mut bytes = BytesMut::from(bytes);
+                words.reverse(&mut bytes);
+                Ok(bytes.freeze())
+            }
+            None => Ok(bytes),
+        }
     }
 
     /// Bytes of the data set as `PixelFacts` counts them: for a deflated one, of the inflated data set.

@@ -225,6 +225,8 @@ pub struct Limits {
     pub decode_timeout: Span,
     /// Without work a decoder ends after this.
     pub decoder_idle: Span,
+    /// Rendered pictures kept in memory.
+    pub picture_cache: Bytes,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -428,6 +430,7 @@ impl Default for Limits {
             decode_memory: Bytes::gib(1),
             decode_timeout: Span::seconds(10),
             decoder_idle: Span::seconds(60),
+            picture_cache: Bytes::mib(64),
         }
     }
 }

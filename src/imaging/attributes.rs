@@ -4,6 +4,7 @@
 use super::error::ImagingError;
 use super::json;
 use super::lut::Lut;
+use super::overlay::{Bits, Overlay};
 
 /// Window, rescale, look-up tables, padding and aspect of one frame.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,6 +21,8 @@ pub struct DisplayAttributes {
     pub palette: Option<[Lut; 3]>,
     /// Height of a pixel in widths of a pixel; 1 when the attributes do not say.
     pub aspect: Option<f64>,
+    /// Planes to be painted over the picture: only when asked for.
+    pub overlays: Vec<Overlay>,
 }
 
 /// Window Center (0028,1050), Window Width (0028,1051), VOI LUT Function (0028,1056).
@@ -52,9 +55,16 @@ impl DisplayAttributes {
         json::read(json, frame)
     }
 
+    /// Reads the overlay planes too.
+    pub fn with_overlays(mut self, json: &[u8], frame: u32) -> Result<Self, ImagingError> {
+        self.overlays = json::overlays(json, frame)?;
+        Ok(self)
+    }
+
     /// The places (`00281201`, `00283000/0/00283006`) of look-up tables whose values are bulk data.
     pub fn elsewhere(&self) -> Vec<String> {
-        self.luts().filter_map(Lut::place).map(str::to_owned).collect()
+        let overlays = self.overlays.iter().filter_map(Overlay::place);
+        self.luts().filter_map(Lut::place).chain(overlays).map(str::to_owned).collect()
     }
 
     /// Hands in the value of one of the places, in little endian.
@@ -63,6 +73,11 @@ impl DisplayAttributes {
         for lut in palette.chain(&mut self.modality_lut).chain(&mut self.voi_lut) {
             if lut.place() == Some(place) {
                 lut.supply(value);
+            }
+        }
+        for overlay in &mut self.overlays {
+            if overlay.place() == Some(place) {
+                overlay.bits = Bits::Data(value.to_vec());
             }
         }
     }

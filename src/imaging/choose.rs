@@ -1,182 +1,80 @@
-//! A picture of what is stored: one frame of an instance, or the one that shows a series best.
+//! The picture that stands for many: which instance and frame show a series or a study best.
 
-use super::codec::{Codec, Declared};
-use super::{Decoders, DisplayAttributes, ImagingError, PIXELS_MAX, Picture, Program, Shape, picture};
-use crate::archive::{Archive, InstanceDetail, RetrieveError};
-use crate::config::Limits;
-use crate::domain::instance::{FrameTable, PixelFacts, Selector};
-use crate::domain::transfer_syntax::{self, Encoding, Frames};
-use bytes::Bytes;
-use dicom_core::VR;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
+use super::source::{failed, is_shown};
+use super::view::View;
+use super::{Imaging, ImagingError, Picture};
+use crate::archive::InstanceRow;
+use crate::domain::instance::Selector;
+use std::collections::BTreeMap;
 
-/// Frames shown at the same time: each takes a core and some hundred megabytes at most.
-const SHOWN_AT_ONCE: usize = 4;
-/// JSON beyond which display attributes are not looked for.
-const TEXT_MAX: u64 = 64 << 20;
-/// The largest look-up table: 65,536 entries of 16 bits.
-const TABLE_MAX: usize = 1 << 18;
 /// Instances asked for their pixels before a series counts as having none to show.
 const TRIES: usize = 16;
+/// Kinds of instances that have pixels but stand for others.
+const DERIVED: [&str; 4] = ["SEG", "PR", "KO", "REG"];
 
-/// Pictures of what the archive holds; clones share their decoders.
-#[derive(Clone)]
-pub struct Imaging {
-    archive: Archive,
-    decoders: Decoders,
-    showing: Arc<Semaphore>,
+/// A picture and what it is of.
+#[derive(Debug, Clone)]
+pub struct Chosen {
+    pub row: InstanceRow,
+    /// From 0.
+    pub frame: u32,
+    pub picture: Picture,
 }
-
-/// Whether frames of a transfer syntax can be made into pictures.
-pub fn is_shown(uid: &str) -> bool {
-    transfer_syntax::lookup(uid).is_some_and(|syntax| syntax.is_native() || syntax.uid == UNCOMPRESSED)
-        || Codec::of(uid).is_some()
-}
-
-/// Encapsulated Uncompressed Explicit VR Little Endian: native frames in fragments (PS3.5 §A.4.11).
-const UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
 
 impl Imaging {
-    /// Starts no decoder yet.
-    pub fn new(archive: Archive, limits: &Limits) -> Self {
-        Self::with_program(archive, Program::own(limits), limits)
-    }
-
-    /// With decoders that are started by `program`.
-    pub fn with_program(archive: Archive, program: Program, limits: &Limits) -> Self {
-        let decoders = Decoders::new(program, limits);
-        Self { archive, decoders, showing: Arc::new(Semaphore::new(SHOWN_AT_ONCE)) }
-    }
-
-    /// The picture of a series: the middle frame of its middle instance that can be shown. When it has
-    /// none, `NothingToShow`, or why the last one tried could not be shown.
-    pub async fn first_picture(&self, series: &Selector, max_edge: u32) -> Result<Picture, ImagingError> {
-        let rows = self.archive.instances(series).await.map_err(failed)?;
-        let candidates: Vec<_> = rows
-            .iter()
-            .filter(|row| row.number_of_frames > 0 && is_shown(row.file.transfer_syntax_uid.as_str()))
-            .collect();
-        let middle = candidates.len() / 2;
-        let outwards = (0..candidates.len())
-            .map(|step| if step % 2 == 0 { middle + step / 2 } else { middle.wrapping_sub(step.div_ceil(2)) });
+    /// The middle frame of the middle instance that can be shown; of a study, of its series with most frames.
+    /// When there is none, `NothingToShow`, or why the last one tried could not be shown.
+    pub async fn first_picture(&self, of: &Selector, view: &View) -> Result<Chosen, ImagingError> {
+        let rows = self.archive.instances(of).await.map_err(failed)?;
         let mut last = match rows.iter().any(|row| row.number_of_frames > 0) {
-            true if candidates.is_empty() => ImagingError::Unsupported("no decoder for its transfer syntax"),
-            _ => ImagingError::NothingToShow,
+            true => ImagingError::Unsupported("no decoder for its transfer syntax"),
+            false => ImagingError::NothingToShow,
         };
-        for row in outwards.filter_map(|at| candidates.get(at)).take(TRIES) {
-            let selector = Selector {
-                study: row.uids.study.clone(),
-                series: Some(row.uids.series.clone()),
-                instance: Some(row.uids.instance.clone()),
-            };
-            match self.frame_picture(&selector, row.number_of_frames / 2, max_edge).await {
+        for row in best_first(&rows).into_iter().take(TRIES) {
+            let frame = row.number_of_frames / 2;
+            match self.rendered(row, frame, view).await {
+                Ok(picture) => return Ok(Chosen { row: row.clone(), frame, picture }),
                 Err(error @ (ImagingError::Archive(_) | ImagingError::Encode(_))) => return Err(error),
                 Err(error) => last = error,
-                picture => return picture,
             }
         }
         Err(last)
     }
-
-    /// Frame `frame` (from 0) of an instance.
-    pub async fn frame_picture(&self, instance: &Selector, frame: u32, max_edge: u32) -> Result<Picture, ImagingError> {
-        let detail = self.archive.instance(instance).await.map_err(failed)?.ok_or(ImagingError::NothingToShow)?;
-        let _showing = self.showing.acquire().await.map_err(failed)?;
-        let (pixels, bytes) = self.samples(&detail, frame).await?;
-        let display = display(&self.archive, &detail, frame).await?;
-        tokio::task::spawn_blocking(move || picture(&pixels, &bytes, &display, max_edge)).await.map_err(failed)?
-    }
-
-    /// The samples of a frame in little endian, decoded when they are compressed, and what they mean.
-    async fn samples(&self, detail: &InstanceDetail, frame: u32) -> Result<(PixelFacts, Bytes), ImagingError> {
-        let mut pixels = detail.pixels.clone().ok_or(ImagingError::NothingToShow)?;
-        let uid = detail.row.file.transfer_syntax_uid.as_str();
-        // Whatever cannot be shown is refused before a byte of it is read.
-        let shape = Shape::of(&pixels)?;
-        let native = shape.frame_bytes().saturating_add(1).min(PIXELS_MAX as usize * 12);
-        let encapsulated = matches!(pixels.frames, FrameTable::Encapsulated { .. });
-        let codec = match (encapsulated, transfer_syntax::lookup(uid).map(|syntax| syntax.frames)) {
-            (false, _) => None,
-            (true, Some(Frames::Video)) => return Err(ImagingError::Unsupported("a frame of a video")),
-            (true, _) if uid == UNCOMPRESSED => None,
-            (true, _) => Some(Codec::of(uid).ok_or(ImagingError::Unsupported("no decoder for its transfer syntax"))?),
-        };
-        // What compression made larger than twice its frame is no frame.
-        let cap = if codec.is_some() { native.saturating_mul(2).saturating_add(1 << 20) } else { native };
-        let bytes = self.archive.frame(detail, frame, cap).await.map_err(|error| match error {
-            RetrieveError::NoSuchFrame => ImagingError::NoSuchFrame,
-            RetrieveError::NotFramed => ImagingError::Unsupported("its frames cannot be told apart"),
-            error => failed(error),
-        })?;
-        pixels.frames = FrameTable::Native { frame_bits: 0 };
-        let Some(codec) = codec else { return Ok((pixels, bytes)) };
-        let samples = self.decoders.decode(codec, declared(&pixels, &shape), bytes).await?;
-        pixels.element = 0x0010;
-        pixels.bits_allocated = samples.bits_allocated;
-        pixels.bits_stored = samples.bits_stored;
-        // Decoders give values, not bit fields: the lowest bit is bit 0.
-        pixels.high_bit = if samples.bits_allocated == 1 { 0 } else { samples.bits_stored.saturating_sub(1) };
-        pixels.planar_configuration = u16::from(samples.planar);
-        pixels.photometric_interpretation = match pixels.photometric_interpretation.trim() {
-            // The transformations of JPEG 2000 and JPEG XL are undone with the compression (PS3.3 §C.7.6.3.1.2).
-            "YBR_ICT" | "YBR_RCT" | "XYB" => "RGB",
-            _ if samples.to_rgb => "RGB",
-            // What was shared by neighbours is now with each pixel.
-            "YBR_FULL_422" => "YBR_FULL",
-            other => other,
-        }
-        .into();
-        Ok((pixels, samples.bytes.into()))
-    }
 }
 
-fn declared(pixels: &PixelFacts, shape: &Shape) -> Declared {
-    Declared {
-        rows: shape.height,
-        columns: shape.width,
-        samples: shape.samples,
-        bits_allocated: shape.bits_allocated,
-        bits_stored: shape.bits_stored,
-        signed: shape.signed,
-        planar: shape.planar,
-        rgb: pixels.photometric_interpretation.trim() == "RGB",
-    }
-}
-
-async fn display(archive: &Archive, detail: &InstanceDetail, frame: u32) -> Result<DisplayAttributes, ImagingError> {
-    let metadata = detail.metadata.clone();
-    let read = move || DisplayAttributes::from_json(&metadata.text(TEXT_MAX).map_err(failed)?, frame);
-    let mut display = tokio::task::spawn_blocking(read).await.map_err(failed)??;
-    for place in display.elsewhere() {
-        if let Some(bytes) = table(archive, detail, &place).await? {
-            display.supply(&place, &bytes);
+/// What can be shown: of the most telling series, from its middle outwards.
+fn best_first(rows: &[InstanceRow]) -> Vec<&InstanceRow> {
+    let mut series: BTreeMap<&str, Vec<&InstanceRow>> = BTreeMap::new();
+    for row in rows {
+        if row.number_of_frames > 0 && is_shown(row.file.transfer_syntax_uid.as_str()) {
+            series.entry(row.uids.series.as_str()).or_default().push(row);
         }
     }
-    Ok(display)
+    let mut series: Vec<_> = series.into_values().collect();
+    series.sort_by_key(|rows| {
+        let derived = rows.first().and_then(|row| row.modality.as_deref()).is_some_and(|kind| DERIVED.contains(&kind));
+        let frames: u64 = rows.iter().map(|row| u64::from(row.number_of_frames)).sum();
+        (derived, std::cmp::Reverse(frames))
+    });
+    series.into_iter().flat_map(outwards).collect()
 }
 
-/// A look-up table that is bulk data, in little endian. That of a deflated data set has no place in the
-/// file: the picture will say that it is missing.
-async fn table(archive: &Archive, detail: &InstanceDetail, place: &str) -> Result<Option<Vec<u8>>, ImagingError> {
-    let file = &detail.row.file;
-    let encoding = transfer_syntax::lookup(file.transfer_syntax_uid.as_str()).map(|syntax| syntax.encoding);
-    let (Some(value), false) = (detail.metadata.bulk_value(place), encoding == Some(Encoding::DeflatedExplicitLittle))
-    else {
-        return Ok(None);
-    };
-    let start = u64::from(file.dataset_offset);
-    let (Some(from), Some(to)) = (start.checked_add(value.value.start), start.checked_add(value.value.end)) else {
-        return Ok(None);
-    };
-    let open = archive.open(file).await.map_err(failed)?;
-    let mut bytes = open.read_exact_at(from..to, TABLE_MAX).await.map_err(failed)?.to_vec();
-    if encoding == Some(Encoding::ExplicitBig) && value.vr != VR::OB {
-        bytes.chunks_exact_mut(2).for_each(|word| word.swap(0, 1));
+/// The middle one, its neighbours, theirs.
+fn outwards<T>(all: Vec<T>) -> Vec<T> {
+    let middle = all.len() / 2;
+    let mut numbered: Vec<_> = all.into_iter().enumerate().collect();
+    numbered.sort_by_key(|(at, _)| (at.abs_diff(middle), std::cmp::Reverse(*at)));
+    numbered.into_iter().map(|(_, one)| one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_comes_first_and_the_ends_last() {
+        assert_eq!(outwards(vec![0, 1, 2, 3, 4]), [2, 3, 1, 4, 0]);
+        assert_eq!(outwards(vec![0, 1]), [1, 0]);
+        assert!(outwards(Vec::<u8>::new()).is_empty());
     }
-    Ok(Some(bytes))
-}
-
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ImagingError {
-    ImagingError::Archive(Box::new(error))
 }

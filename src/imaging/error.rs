@@ -14,6 +14,9 @@ pub enum ImagingError {
     /// The frame has fewer bytes than Rows, Columns, Samples per Pixel and Bits Allocated ask for.
     #[error("the frame is shorter than its declared size")]
     Truncated,
+    /// The region of a viewport holds no pixel of the frame.
+    #[error("the region lies outside the frame")]
+    OutsideTheFrame,
     #[error("there is no such frame")]
     NoSuchFrame,
     /// No instance of the series has pixel data that can be shown.

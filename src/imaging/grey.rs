@@ -9,23 +9,25 @@ use super::samples::Shape;
 /// Stored bits up to which every possible value is transformed once instead of every pixel.
 const TABLE_BITS: u16 = 16;
 
-/// One byte a pixel; `inverted` for MONOCHROME1, where the lowest value is white.
+/// One byte a pixel, in the window that was asked for or else as the object says; `inverted` for
+/// MONOCHROME1, where the lowest value is white.
 pub(super) fn render(
     shape: &Shape,
     frame: &[u8],
     display: &DisplayAttributes,
+    asked: Option<Window>,
     inverted: bool,
 ) -> Result<Vec<u8>, ImagingError> {
     let modality = Modality::of(display)?;
     if shape.float {
         let values: Vec<f64> = shape.floats(frame)?.into_iter().map(|value| modality.apply(value)).collect();
         let (low, high) = extremes(values.iter().copied());
-        let grey = Grey::of(display, low, high, inverted)?;
+        let grey = Grey::of(display, asked, low, high, inverted)?;
         return Ok(values.into_iter().map(|value| grey.byte(value)).collect());
     }
     let padded = |value: f64| display.padding.is_some_and(|(low, high)| (low..=high).contains(&value));
     let (mut lowest, mut highest) = (i64::MAX, i64::MIN);
-    if display.window.is_none() && display.voi_lut.is_none() {
+    if asked.or(display.window).is_none() && display.voi_lut.is_none() {
         shape.raw(frame, |raw| {
             let value = shape.interpret(raw);
             if !padded(value as f64) {
@@ -36,7 +38,7 @@ pub(super) fn render(
     }
     // A negative slope, or a table that falls, turns the ends around.
     let (low, high) = extremes([lowest, highest].into_iter().map(|end| modality.apply(end as f64)));
-    let grey = Grey::of(display, low, high, inverted)?;
+    let grey = Grey::of(display, asked, low, high, inverted)?;
     let of = |value: i64| {
         let stored = value as f64;
         // Padding that the span left out is background, black in either interpretation.
@@ -92,8 +94,14 @@ enum Voi {
 }
 
 impl Grey {
-    fn of(display: &DisplayAttributes, low: f64, high: f64, inverted: bool) -> Result<Self, ImagingError> {
-        let voi = match (display.window, &display.voi_lut) {
+    fn of(
+        display: &DisplayAttributes,
+        asked: Option<Window>,
+        low: f64,
+        high: f64,
+        inverted: bool,
+    ) -> Result<Self, ImagingError> {
+        let voi = match (asked.or(display.window), &display.voi_lut) {
             (Some(window), _) => Voi::Window(window),
             (None, Some(lut)) => Voi::Table(lut.table()?),
             (None, None) if low < high => Voi::Window(Window::over(low, high)),
@@ -136,46 +144,49 @@ mod tests {
         };
         // -160, 40 and 240 HU: below, at and above the window; 1064 is 40 HU.
         let frame = words(&[0, 863, 864, 1064, 1264, 3000]);
-        let bytes = render(&shape(6, false), &frame, &display, false).unwrap();
+        let bytes = render(&shape(6, false), &frame, &display, None, false).unwrap();
         assert_eq!(bytes, [0, 0, 0, 128, 255, 255]);
-        let inverted = render(&shape(6, false), &frame, &display, true).unwrap();
+        let inverted = render(&shape(6, false), &frame, &display, None, true).unwrap();
         assert_eq!(inverted, [255, 255, 255, 127, 0, 0]);
     }
 
     #[test]
     fn without_a_window_the_picture_spans_what_is_there_and_padding_is_ignored() {
         let frame = words(&[-2000, -100, 0, 100]);
-        let plain = render(&shape(4, true), &frame, &DisplayAttributes::default(), false).unwrap();
+        let plain = render(&shape(4, true), &frame, &DisplayAttributes::default(), None, false).unwrap();
         assert_eq!(plain, [0, 231, 243, 255]);
         let display = DisplayAttributes { padding: Some((-2000.0, -2000.0)), ..Default::default() };
-        assert_eq!(render(&shape(4, true), &frame, &display, false).unwrap(), [0, 0, 128, 255]);
-        assert_eq!(render(&shape(4, true), &frame, &display, true).unwrap(), [0, 255, 127, 0]);
+        assert_eq!(render(&shape(4, true), &frame, &display, None, false).unwrap(), [0, 0, 128, 255]);
+        assert_eq!(render(&shape(4, true), &frame, &display, None, true).unwrap(), [0, 255, 127, 0]);
     }
 
     #[test]
     fn a_falling_rescale_turns_the_picture_around() {
         let display =
             DisplayAttributes { rescale: Some(Rescale { slope: -1.0, intercept: 100.0 }), ..Default::default() };
-        assert_eq!(render(&shape(3, true), &words(&[0, 50, 100]), &display, false).unwrap(), [255, 128, 0]);
+        assert_eq!(render(&shape(3, true), &words(&[0, 50, 100]), &display, None, false).unwrap(), [255, 128, 0]);
     }
 
     #[test]
     fn one_value_everywhere_and_padding_everywhere_are_pictures_too() {
-        assert_eq!(render(&shape(2, true), &words(&[7, 7]), &DisplayAttributes::default(), false).unwrap().len(), 2);
+        assert_eq!(
+            render(&shape(2, true), &words(&[7, 7]), &DisplayAttributes::default(), None, false).unwrap().len(),
+            2
+        );
         let display = DisplayAttributes { padding: Some((7.0, 7.0)), ..Default::default() };
-        assert_eq!(render(&shape(2, true), &words(&[7, 7]), &display, false).unwrap().len(), 2);
+        assert_eq!(render(&shape(2, true), &words(&[7, 7]), &display, None, false).unwrap().len(), 2);
     }
 
     #[test]
     fn thirty_two_bits_and_floats_are_spanned_without_a_table() {
         let mut pixels = facts(3, 1, 1, 32, "MONOCHROME2");
         let frame: Vec<u8> = [0_u32, 2_000_000_000, 4_000_000_000].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), false).unwrap();
+        let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), None, false).unwrap();
         assert_eq!(bytes, [0, 128, 255]);
         pixels.element = 0x0008;
         let frame: Vec<u8> = [-1.5_f32, 0.0, f32::NAN, 1.5].iter().flat_map(|v| v.to_le_bytes()).collect();
         pixels.columns = 4;
-        let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), false).unwrap();
+        let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), None, false).unwrap();
         assert_eq!(bytes, [0, 128, 128, 255]);
     }
 }

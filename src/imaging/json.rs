@@ -3,9 +3,12 @@
 use super::attributes::{DisplayAttributes, Function, Rescale, Window};
 use super::error::ImagingError;
 use super::lut::{Descriptor, Lut, Values};
+use super::overlay::{Bits, Overlay};
 use base64::Engine;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, ImagingError> {
     let mut object: Object = serde_json::from_slice(json)?;
@@ -30,6 +33,61 @@ pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, Imaging
         padding: padding(&object),
         palette: palette(&object),
         aspect: aspect(&object, spacing),
+        overlays: Vec::new(),
+    })
+}
+
+/// The overlay planes that belong to `frame` (PS3.3 §C.9.2, §C.9.3).
+pub(super) fn overlays(json: &[u8], frame: u32) -> Result<Vec<Overlay>, ImagingError> {
+    let object: BTreeMap<Cow<str>, Plane> = serde_json::from_slice(json)?;
+    let mut found = Vec::new();
+    for group in (0x6000..=0x601E).step_by(2) {
+        let element = |number: u16| object.get(format!("{group:04X}{number:04X}").as_str()).map(|plane| &plane.0);
+        let number = |tag: u16| element(tag).and_then(Element::number);
+        let (Some(rows), Some(columns)) = (number(0x0010), number(0x0011)) else { continue };
+        // A plane of several frames begins at Image Frame Origin; one without them belongs to all.
+        let own = match number(0x0015) {
+            None => 0,
+            Some(count) => {
+                let first = number(0x0051).unwrap_or(1.0) as i64 - 1;
+                let own = i64::from(frame) - first;
+                if !(0..count as i64).contains(&own) {
+                    continue;
+                }
+                own as u32
+            }
+        };
+        let bits = match element(0x3000).and_then(|data| data.values(&format!("{group:04X}3000"))) {
+            Some(Values::Bytes(bytes)) => Bits::Data(bytes),
+            Some(Values::Elsewhere(place)) => Bits::Elsewhere(place),
+            Some(Values::Words(words)) => Bits::Data(words.iter().flat_map(|word| word.to_le_bytes()).collect()),
+            None => match number(0x0102) {
+                Some(bit @ 0.0..32.0) => Bits::Embedded(bit as u16),
+                _ => continue,
+            },
+        };
+        let origin = element(0x0050)
+            .map_or((1, 1), |origin| (origin.nth(0).unwrap_or(1.0) as i32, origin.nth(1).unwrap_or(1.0) as i32));
+        found.push(Overlay { rows: rows as u32, columns: columns as u32, origin, frame: own, bits });
+    }
+    Ok(found)
+}
+
+/// An element, or whatever else a broken object holds.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Plane(#[serde(deserialize_with = "lenient")] Element);
+
+fn lenient<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Element, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Element(Element),
+        Other(IgnoredAny),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::Element(element) => element,
+        Either::Other(_) => Element::default(),
     })
 }
 
@@ -301,6 +359,24 @@ mod tests {
         assert_eq!(of(json, 1).window, Window::new(10.0, 20.0, Function::Linear));
         assert_eq!(of(json, 1).rescale, Some(Rescale { slope: 2.0, intercept: 5.0 }));
         assert_eq!(of(json, 9).window, of(json, 0).window);
+    }
+
+    #[test]
+    fn overlays_are_those_of_the_frame() {
+        let json = r#"{"00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"}]},
+            "60000010":{"vr":"US","Value":[2]},"60000011":{"vr":"US","Value":[3]},
+            "60000050":{"vr":"SS","Value":[2,-1]},"60003000":{"vr":"OB","InlineBinary":"AwA="},
+            "60020010":{"vr":"US","Value":[2]},"60020011":{"vr":"US","Value":[3]},
+            "60020015":{"vr":"IS","Value":[2]},"60020051":{"vr":"US","Value":[4]},
+            "60023000":{"vr":"OW","BulkDataURI":"http://x/bulkdata/60023000"},
+            "60040010":{"vr":"US","Value":[2]},"60040011":{"vr":"US","Value":[3]},"60040102":{"vr":"US","Value":[12]},
+            "60060010":{"vr":"US"}}"#;
+        let of = |frame| overlays(json.as_bytes(), frame).unwrap();
+        let first = Overlay { rows: 2, columns: 3, origin: (2, -1), frame: 0, bits: Bits::Data(vec![3, 0]) };
+        let embedded = Overlay { origin: (1, 1), bits: Bits::Embedded(12), ..first.clone() };
+        let elsewhere = Overlay { frame: 1, bits: Bits::Elsewhere("60023000".into()), ..embedded.clone() };
+        assert_eq!(of(0), [first.clone(), embedded.clone()]);
+        assert_eq!(of(4), [first, elsewhere, embedded]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! decoder, this process goes on. Knows no person, no link and no route.
 
 pub mod attributes;
+mod cache;
 mod choose;
 mod codec;
 mod colour;
@@ -12,23 +13,29 @@ pub mod error;
 mod grey;
 mod json;
 mod lut;
+mod overlay;
 mod samples;
+mod source;
+pub mod view;
 pub mod worker;
 
 use crate::domain::instance::PixelFacts;
 pub use attributes::DisplayAttributes;
 use bytes::Bytes;
-pub use choose::{Imaging, is_shown};
+pub use choose::Chosen;
+pub use codec::DecodeError;
 use colour::Model;
-use encode::{Format, Raster};
+use encode::Raster;
 pub use error::ImagingError;
 use samples::Shape;
+pub use source::{Imaging, is_shown};
+pub use view::{Format, View, Viewport};
 pub use worker::{DecodeFailure, Decoders, Program};
 
 /// The most pixels a frame may have to be shown: 40 megapixels, beyond any detector we know of.
 pub const PIXELS_MAX: u64 = 40_000_000;
 
-/// An encoded picture: JPEG, or PNG where the frame has one bit per pixel.
+/// An encoded picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     pub bytes: Bytes,
@@ -37,14 +44,14 @@ pub struct Picture {
     pub height: u32,
 }
 
-/// One native frame as a picture whose longer edge is at most `max_edge`. `frame` begins with the
-/// frame's first bit and is little endian. `display` comes from the instance's DICOM JSON metadata.
-/// Takes processor time in proportion to the frame: call it from a blocking task.
+/// One frame as a picture. `frame` begins with the frame's first bit and is native and little endian.
+/// `display` comes from the instance's DICOM JSON metadata. Takes processor time in proportion to the
+/// frame: call it from a blocking task.
 pub fn picture(
     pixels: &PixelFacts,
     frame: &[u8],
     display: &DisplayAttributes,
-    max_edge: u32,
+    view: &View,
 ) -> Result<Picture, ImagingError> {
     let shape = Shape::of(pixels)?;
     let interpretation = pixels.photometric_interpretation.trim();
@@ -62,12 +69,11 @@ pub fn picture(
         "YBR_PARTIAL_422" => colour::render(&shape, frame, Model::YbrPartial422)?,
         _ if colour => colour::render(&shape, frame, Model::Rgb)?,
         _ if shape.samples != 1 => return Err(ImagingError::Unsupported("a grey image with three samples per pixel")),
-        _ => grey::render(&shape, frame, display, interpretation == "MONOCHROME1")?,
+        _ => grey::render(&shape, frame, display, view.window, interpretation == "MONOCHROME1")?,
     };
-    let format = if shape.bits_allocated == 1 { Format::Png } else { Format::Jpeg };
-    Raster { width: shape.width, height: shape.height, colour, bytes }
-        .fitted(display.aspect.unwrap_or(1.0), max_edge)?
-        .encoded(format)
+    let mut raster = Raster { width: shape.width, height: shape.height, colour, bytes };
+    display.overlays.iter().for_each(|overlay| overlay.paint(&mut raster, &shape, frame));
+    view.of(raster, display.aspect.unwrap_or(1.0))?.encoded(view.format, view.quality)
 }
 
 #[cfg(test)]

@@ -76,8 +76,9 @@ fn series(uid: &str) -> Selector {
 }
 
 async fn shown(archive: &Archive, series: &Selector, max_edge: u32) -> Result<Picture, ImagingError> {
-    let limits = Limits::default();
-    Imaging::with_program(archive.clone(), worker::testing::program(), &limits).first_picture(series, max_edge).await
+    let view = View { longest_edge: Some(max_edge), ..View::default() };
+    let imaging = Imaging::with_program(archive.clone(), worker::testing::program(), &Limits::default());
+    imaging.first_picture(series, &view).await.map(|chosen| chosen.picture)
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ use crate::archive::Archive;
 use crate::config;
 use crate::domain::ae_title::AeTitle;
 use crate::domain::clock::Clock;
+use crate::imaging::Imaging;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::ops::Deref;
@@ -49,6 +50,7 @@ pub struct WebParts {
     pub tokens: Tokens,
     pub access: Access,
     pub packages: Packages,
+    pub imaging: Imaging,
     pub reads: Reads,
     pub uploads: dicomweb::Uploads,
     /// Ours, as answers name it (Retrieve AE Title).

@@ -5,6 +5,7 @@
 use crate::access::AccessError;
 use crate::access::package::PackageError;
 use crate::archive::{RetrieveError, SearchError};
+use crate::imaging::{DecodeError, DecodeFailure, ImagingError};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -180,6 +181,28 @@ impl From<PackageError> for Problem {
             E::VersionGone => Self::unavailable("The package has just changed; ask again."),
             E::Frozen => Self::internal().because(&error),
             E::Archive(_) => Self::unavailable(NO_INDEX).because(&error),
+        }
+    }
+}
+
+/// The one table of why there is no picture, to a caller. 422: the pixels are there and are no image; 406:
+/// they may be one, and cannot be rendered here.
+impl From<ImagingError> for Problem {
+    fn from(error: ImagingError) -> Self {
+        use ImagingError as E;
+        let unprocessable = |error: &E| Self::new(StatusCode::UNPROCESSABLE_ENTITY, sentence(error));
+        match error {
+            E::NotDecoded(DecodeFailure::Frame(DecodeError::Unsupported))
+            | E::Unsupported(_)
+            | E::TooLarge { .. }
+            | E::NothingToShow => Self::not_acceptable(sentence(&error)),
+            E::NotDecoded(DecodeFailure::Unavailable) => {
+                Self::unavailable("No decoder could be started; ask again.").because(&error)
+            }
+            E::NotDecoded(_) | E::Truncated => unprocessable(&error),
+            E::OutsideTheFrame => Self::bad_request(sentence(&error)),
+            E::NoSuchFrame => Self::not_found(sentence(&error)),
+            E::Attributes(_) | E::Encode(_) | E::Archive(_) => Self::internal().because(&error),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::ae_title::AeTitle;
 use crate::domain::clock::Clock;
 use crate::domain::transfer_syntax::{self, Encoding, TransferSyntax};
 use crate::domain::uid::{SopClassUid, SopInstanceUid};
+use crate::imaging::Imaging;
 use crate::index::{Index, IndexSettings};
 use axum::Router;
 use axum::body::Body;
@@ -66,6 +67,7 @@ impl Client {
         let facility = config::Facility::default();
         let packages = Packages::new(archive.clone(), index.clone(), facility, &limits, clock.clone());
         let web = Web::new(WebParts {
+            imaging: Imaging::new(archive.clone(), &limits),
             archive,
             packages,
             access,

@@ -1,18 +1,29 @@
 """What is shown of compressed frames, against encoders and decoders that are not ours; and what hostile frames do."""
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import re
+import signal
+import struct
+import subprocess
+import time
+import zlib
+from pathlib import Path
 
 import imagecodecs
 import numpy as np
+import pydicom
 import pytest
 import raw
 import requests
-from conftest import ct
+from conftest import Bridge, ct
 from PIL import Image
+from pydicom import dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import UID, generate_uid
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
+from pydicom.uid import UID
 from pynetdicom.dsutils import encode
 
 JPEG_2000, JPEG_LS, HTJ2K, JPEG_XL = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.201",
@@ -66,3 +77,427 @@ def test_a_compressed_ct_is_on_the_patients_page(shared, syntax):
     ds = send(shared, compressed(frame, syntax))
     expected = np.clip((frame - 1024.0 - (1024 - 0.5)) / 4095 + 0.5, 0, 1) * 255
     assert np.abs(first_picture(shared, ds.StudyInstanceUID) - expected).mean() < 1.5
+
+
+# ---- every picture against pydicom and numpy ----
+
+FILES = Path(pydicom.__file__).parent / "data" / "test_files"
+# Files that pydicom decodes and that are not shown, with the answer's status: none.
+NOT_SHOWN: dict[str, int] = {}
+
+
+def rendered(bridge, ds, frame: int = 1, query: str = "", media: str = "image/png"):
+    uids = f"studies/{ds.StudyInstanceUID}/series/{ds.SeriesInstanceUID}/instances/{ds.SOPInstanceUID}"
+    url = f"{bridge.root}/{uids}/frames/{frame}/rendered{query}"
+    return requests.get(url, headers={"accept": media}, timeout=60)
+
+
+def pixels(answer) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(answer.content))).astype(float)
+
+
+def first(value):
+    return value[0] if isinstance(value, (list, pydicom.multival.MultiValue)) else value
+
+
+def stretched(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.clip((values - low) / ((high - low) or 1), 0, 1) * 255
+
+
+def group_of(ds, frame, keyword):
+    """The item of a functional group that holds for the frame, or the data set."""
+    for item in (*ds.get("PerFrameFunctionalGroupsSequence", [])[frame:frame + 1],
+                 *ds.get("SharedFunctionalGroupsSequence", [])[:1]):
+        if keyword in item and len(item[keyword].value):
+            return item[keyword].value[0]
+    return ds
+
+
+def grey(ds, stored: np.ndarray, frame: int) -> np.ndarray:
+    """PS3.3 C.11.1, C.11.2 by numpy; without a window from the lowest to the highest value."""
+    values = stored.astype(float)
+    padding = np.zeros(stored.shape, bool)
+    if "PixelPaddingValue" in ds:
+        ends = sorted((ds.PixelPaddingValue, ds.get("PixelPaddingRangeLimit", ds.PixelPaddingValue)))
+        padding = (stored >= ends[0]) & (stored <= ends[1])
+    modality = group_of(ds, frame, "PixelValueTransformationSequence")
+    if ds.get("ModalityLUTSequence"):
+        values = apply_modality_lut(stored, ds).astype(float)
+    elif "RescaleSlope" in modality:
+        values = values * float(modality.RescaleSlope) + float(modality.RescaleIntercept)
+    voi = group_of(ds, frame, "FrameVOILUTSequence")
+    center, width = first(voi.get("WindowCenter")), first(voi.get("WindowWidth"))
+    if center is not None and width is not None and float(width) >= 1:
+        center, width = float(center), float(width)
+        function = voi.get("VOILUTFunction", "LINEAR")
+        if function == "SIGMOID":
+            shown = 255 / (1 + np.exp(-4 * (values - center) / width))
+        elif function == "LINEAR_EXACT":
+            shown = stretched(values, center - width / 2, center + width / 2)
+        elif width == 1:
+            shown = np.where(values > center - 0.5, 255.0, 0.0)
+        else:
+            shown = np.clip((values - (center - 0.5)) / (width - 1) + 0.5, 0, 1) * 255
+    elif ds.get("VOILUTSequence"):
+        looked_up = apply_voi_lut(values.astype(int), ds).astype(float)
+        shown = looked_up / (2 ** ds.VOILUTSequence[0].LUTDescriptor[2] - 1) * 255
+    else:
+        inside = values[~padding] if (~padding).any() else values
+        shown = stretched(values, inside.min(), inside.max())
+        if ds.PhotometricInterpretation == "MONOCHROME1":
+            shown = 255 - shown
+        return np.where(padding & (~padding).any(), 0, shown)
+    return 255 - shown if ds.PhotometricInterpretation == "MONOCHROME1" else shown
+
+
+def reference(ds, frame: int) -> np.ndarray:
+    stored = pixel_array(ds, index=frame)
+    if ds.PhotometricInterpretation == "PALETTE COLOR":
+        deep = ds.get("RedPaletteColorLookupTableDescriptor", [0, 0, 16])[2] == 16
+        return apply_color_lut(stored, ds).astype(float) / (257 if deep else 1)
+    if stored.ndim == 3:
+        return stored.astype(float) * 255 / (2 ** ds.BitsStored - 1)
+    return grey(ds, stored, frame)
+
+
+def shown_files() -> list[Path]:
+    """Every packaged file that can be sent and that pydicom itself decodes."""
+    found = []
+    for path in sorted(FILES.rglob("*")):
+        if not path.is_file() or path.suffix not in ("", ".dcm") or raw.split_part10(path) is None:
+            continue
+        ds = dcmread(path)
+        has_pixels = any(word in ds for word in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
+        if has_pixels and "StudyInstanceUID" in ds and raw.split_part10(path)[2] != "1.2.840.10008.1.2.1.99":
+            found.append(path)
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_file_of_pydicom_is_shown_as_numpy_would(bridge):
+    compared = 0
+    for at, path in enumerate(shown_files()):
+        sent, ds = raw.split_part10(path), dcmread(path)
+        # Several files are versions of one instance: each gets a UID of its own, of the same length.
+        ds.SOPInstanceUID = "1." + str(at + 1).ljust(len(sent[1]) - 2, "0")
+        sent = (sent[0], ds.SOPInstanceUID, sent[2], sent[3].replace(sent[1].encode(), ds.SOPInstanceUID.encode()))
+        try:
+            last = int(ds.get("NumberOfFrames") or 1) - 1
+            expected = {frame: reference(ds, frame) for frame in sorted({0, last})}
+        except Exception:  # pydicom cannot say it
+            continue
+        assert raw.store(bridge, [sent]) == [0], path.name
+        for frame, picture in expected.items():
+            answer = rendered(bridge, ds, frame + 1)
+            assert answer.status_code == NOT_SHOWN.get(path.name, 200), (path.name, answer.text)
+            if answer.status_code != 200:
+                continue
+            got = pixels(answer)
+            if got.shape != picture.shape:  # pixels that are not square
+                spacing = ds.get("PixelSpacing") or ds.get("PixelAspectRatio")
+                assert spacing and spacing[0] != spacing[1], (path.name, got.shape, picture.shape)
+                continue
+            assert np.abs(got - picture).mean() <= 1, (path.name, frame, np.abs(got - picture).mean())
+            compared += 1
+    assert compared > 80
+
+
+# ---- generated pictures in each syntax ----
+
+def noisy(shape, bits: int, signed: bool) -> np.ndarray:
+    """Smooth anatomy with noise, and the extremes in its corners."""
+    rng = np.random.default_rng(7)
+    y, x = np.indices(shape[:2])
+    values = (np.sin(x / 17) * np.cos(y / 23) + 1) / 2 * (2 ** bits - 1) * 0.9
+    if len(shape) == 3:
+        values = np.stack([values, values[::-1], values[:, ::-1]], -1)
+    values = np.clip(values + rng.normal(0, 2 ** bits / 100, values.shape), 0, 2 ** bits - 1).astype(np.int64)
+    values[0, 0], values[-1, -1] = 0, 2 ** bits - 1
+    if signed:
+        values -= 2 ** (bits - 1)
+    kind = {8: np.uint8, 16: np.uint16}[8 if bits <= 8 else 16]
+    return values.astype(np.dtype(kind) if not signed else {np.uint8: np.int8, np.uint16: np.int16}[kind])
+
+
+def native(values: np.ndarray, bits: int, **attributes):
+    colour = values.ndim == 3
+    ds = ct(SamplesPerPixel=3 if colour else 1, PhotometricInterpretation="RGB" if colour else "MONOCHROME2",
+            BitsAllocated=values.dtype.itemsize * 8, BitsStored=bits, HighBit=bits - 1,
+            PixelRepresentation=int(values.dtype.kind == "i"), Rows=values.shape[0], Columns=values.shape[1])
+    if colour:
+        ds.PlanarConfiguration = 0
+    for keyword in ("RescaleSlope", "RescaleIntercept"):
+        del ds[keyword]
+    ds.PixelData = values.tobytes() + b"\0" * (values.nbytes % 2)
+    ds["PixelData"].VR = "OB" if values.dtype.itemsize == 1 else "OW"
+    for keyword, value in attributes.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+def expected_of(ds, values: np.ndarray) -> np.ndarray:
+    return values.astype(float) * 255 / (2 ** ds.BitsStored - 1) if values.ndim == 3 else grey(ds, values, 0)
+
+
+KINDS = {"8": (8, False, 2), "12": (12, False, 2), "16": (16, False, 2), "12s": (12, True, 2), "16s": (16, True, 2),
+         "rgb": (8, False, 3)}
+
+
+def made(kind: str):
+    bits, signed, dimensions = KINDS[kind]
+    values = noisy((61, 83) if dimensions == 2 else (61, 83, 3), bits, signed)
+    return native(values, bits), values
+
+
+DCMTK = {
+    "jpeg-baseline": (["dcmcjpeg", "+eb", "+q", "98", "+s4"], ("8", "rgb"), 2.5),
+    "jpeg-extended-12": (["dcmcjpeg", "+ee", "+bt", "+q", "98"], ("12",), 2.5),
+    "jpeg-progressive": (["dcmcjpeg", "+ep", "+q", "98", "+s4"], ("8",), 2.5),
+    "jpeg-lossless-57": (["dcmcjpeg", "+el", "+sv", "4"], ("8", "12", "16", "12s", "16s", "rgb"), 1),
+    "jpeg-lossless-70": (["dcmcjpeg", "+e1"], ("8", "12", "16", "12s", "16s", "rgb"), 1),
+    "jpeg-ls": (["dcmcjpls", "+el"], ("8", "12", "16", "12s", "16s", "rgb"), 1),
+    "jpeg-ls-line": (["dcmcjpls", "+el", "+il"], ("rgb",), 1),
+    "jpeg-ls-near": (["dcmcjpls", "+en", "+md", "1"], ("8", "12", "rgb"), 2.5),
+    "rle": (["dcmcrle"], ("8", "12", "16", "12s", "16s", "rgb"), 1),
+    "big-endian": (["dcmconv", "+tb"], ("8", "12", "16", "12s", "16s", "rgb"), 1),
+    "implicit": (["dcmconv", "+ti"], ("16s", "rgb"), 1),
+}
+
+
+@pytest.mark.parametrize("name", DCMTK)
+def test_what_dcmtk_compresses_is_shown(shared, name, tmp_path):
+    command, kinds, allowed = DCMTK[name]
+    for kind in kinds:
+        ds, values = made(kind)
+        expected = expected_of(ds, values)
+        ds.save_as(tmp_path / "native.dcm", enforce_file_format=True)
+        subprocess.run([*command, str(tmp_path / "native.dcm"), str(tmp_path / "made.dcm")], check=True, timeout=60)
+        sent = raw.split_part10(tmp_path / "made.dcm")
+        assert raw.store(shared, [sent]) == [0]
+        ds.SOPInstanceUID = sent[1]  # lossy compression makes a new instance
+        answer = rendered(shared, ds)
+        assert answer.status_code == 200, (name, kind, answer.text)
+        difference = np.abs(pixels(answer) - expected).mean()
+        assert difference <= allowed, (name, kind, difference)
+
+
+CODECS = {
+    "j2k": (JPEG_2000, lambda v, b: imagecodecs.jpeg2k_encode(v, codecformat="j2k", reversible=True, level=0, bitspersample=b)),
+    "jp2": (JPEG_2000, lambda v, b: imagecodecs.jpeg2k_encode(v, codecformat="jp2", reversible=True, level=0, bitspersample=b)),
+    "j2k-lossy": ("1.2.840.10008.1.2.4.91", lambda v, b: imagecodecs.jpeg2k_encode(v, codecformat="j2k", level=60, bitspersample=b)),
+    "htj2k": (HTJ2K, lambda v, b: imagecodecs.htj2k_encode(v)),
+    "htj2k-rpcl": ("1.2.840.10008.1.2.4.202", lambda v, b: imagecodecs.htj2k_encode(v)),
+    "jxl": (JPEG_XL, lambda v, b: imagecodecs.jpegxl_encode(v, lossless=True)),
+    "jxl-lossy": ("1.2.840.10008.1.2.4.112", lambda v, b: imagecodecs.jpegxl_encode(v, lossless=False, distance=0.3)),
+    "jxl-jpeg": ("1.2.840.10008.1.2.4.111", lambda v, b: imagecodecs.jpegxl_encode_jpeg(imagecodecs.jpeg8_encode(v, level=98, subsampling="444"))),
+    "deflated-frame": ("1.2.840.10008.1.2.8.1", lambda v, b: deflated(v.tobytes())),
+}
+
+
+def deflated(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", CODECS)
+def test_what_other_codecs_compress_is_shown(shared, name, kind):
+    syntax, encoder = CODECS[name]
+    ds, values = made(kind)
+    if values.dtype.kind == "i" and name.startswith(("jxl", "htj2k")):
+        pytest.skip("the encoder takes no signed samples")
+    if name == "jxl-jpeg" and values.dtype != np.uint8:
+        pytest.skip("a JPEG of 8 bits is what is recompressed")
+    if name.startswith("j2k-lossy") and kind == "rgb":
+        ds.PhotometricInterpretation = "YBR_ICT"
+    expected = expected_of(ds, values)
+    ds.PixelData = encapsulate([encoder(values, ds.BitsStored)])
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    ds.file_meta.TransferSyntaxUID = UID(syntax)
+    answer = rendered(shared, send(shared, ds))
+    assert answer.status_code == 200, answer.text
+    lossy = name in ("j2k-lossy", "jxl-lossy", "jxl-jpeg")
+    assert np.abs(pixels(answer) - expected).mean() <= (3 if lossy else 1)
+
+
+def test_rle_of_32_bits_and_a_deflated_mask_of_single_bits(shared):
+    values = (np.arange(61 * 83).reshape(61, 83) * 800_000).astype(np.uint32)
+    ds = native(values, 32)
+    ds.PixelData = encapsulate([rle_frame(values)])
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    ds.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.5")
+    assert np.abs(pixels(rendered(shared, send(shared, ds))) - stretched(values.astype(float), values.min(), values.max())).mean() <= 1
+
+    mask = np.indices((61, 83)).sum(0) % 3 == 0
+    ds = native(mask.astype(np.uint8), 1, BitsAllocated=1)
+    ds.PixelData = encapsulate([deflated(np.packbits(mask.ravel(), bitorder="little").tobytes())])
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    ds.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.8.1")
+    assert (pixels(rendered(shared, send(shared, ds))) == mask * 255).all()
+
+
+def rle_frame(values: np.ndarray) -> bytes:
+    """Literal runs only: one segment a byte, the most significant first."""
+    planes = [((values >> shift) & 0xFF).astype(np.uint8).tobytes() for shift in range(values.dtype.itemsize * 8 - 8, -1, -8)]
+    segments = []
+    for plane in planes:
+        packed = b"".join(bytes([len(plane[at:at + 128]) - 1]) + plane[at:at + 128] for at in range(0, len(plane), 128))
+        segments.append(packed + b"\0" * (len(packed) % 2))
+    offsets = np.cumsum([64, *map(len, segments)])[:-1]
+    return struct.pack("<16I", len(segments), *offsets, *[0] * (15 - len(segments))) + b"".join(segments)
+
+
+# ---- what a request asks for ----
+
+def test_window_viewport_and_flips_are_those_asked_for(shared):
+    values = noisy((64, 96), 12, False)
+    ds = send(shared, native(values, 12, RescaleSlope=1, RescaleIntercept=-1024))
+    hu = values - 1024.0
+    for query, shown in (("?window=40,400,linear", np.clip((hu - 39.5) / 399 + 0.5, 0, 1)),
+                         ("?window=40,400,linear-exact", np.clip((hu - 40) / 400 + 0.5, 0, 1)),
+                         ("?window=40,400,sigmoid", 1 / (1 + np.exp(-4 * (hu - 40) / 400)))):
+        assert np.abs(pixels(rendered(shared, ds, query=query)) - shown * 255).max() <= 1, query
+    whole = pixels(rendered(shared, ds))
+    part = pixels(rendered(shared, ds, query="?viewport=20,10,30,40,20,10"))
+    assert (part == whole[40:50, 30:50]).all()
+    assert (pixels(rendered(shared, ds, query="?viewport=96,64,,,-96,")) == whole[:, ::-1]).all()
+    assert (pixels(rendered(shared, ds, query="?viewport=96,64,0,0,-96,-64")) == whole[::-1, ::-1]).all()
+    assert pixels(rendered(shared, ds, query="?viewport=48,48")).shape == (32, 48)
+    assert pixels(rendered(shared, ds, query="?viewport=960,960")).shape == (640, 960)
+    jpeg = rendered(shared, ds, media="image/jpeg")
+    assert jpeg.headers["content-type"] == "image/jpeg"
+    assert np.abs(pixels(jpeg) - whole).mean() < 3
+    assert len(rendered(shared, ds, query="?quality=20", media="image/jpeg").content) < len(jpeg.content)
+    assert rendered(shared, ds, query="?window=1").status_code == 400
+    assert rendered(shared, ds, frame=2).status_code == 404
+    assert rendered(shared, ds, media="image/webp").status_code == 406
+    again = requests.get(jpeg.url, headers={"accept": "image/jpeg", "if-none-match": jpeg.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_overlays_are_painted_when_asked_for(shared):
+    plane = np.indices((64, 96)).sum(0) % 7 == 0
+    ds = native(noisy((64, 96), 12, False), 12)
+    ds.add_new(0x60000010, "US", 64)
+    ds.add_new(0x60000011, "US", 96)
+    ds.add_new(0x60000040, "CS", "G")
+    ds.add_new(0x60000050, "SS", [1, 1])
+    ds.add_new(0x60000100, "US", 1)
+    ds.add_new(0x60000102, "US", 0)
+    ds.add_new(0x60003000, "OW", np.packbits(plane.ravel(), bitorder="little").tobytes())
+    send(shared, ds)
+    plain, painted = pixels(rendered(shared, ds)), pixels(rendered(shared, ds, query="?overlays=yes"))
+    assert (painted == np.where(plane, 255, plain)).all()
+
+
+# ---- hostile frames ----
+
+def hostile():
+    """(name, transfer syntax, frame, attributes) of frames that are none."""
+    noise = np.random.default_rng(3).bytes(30_000)
+    syntaxes = {**{f"1.2.840.10008.1.2.4.{n}": b"" for n in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203, 110, 111, 112)},
+                "1.2.840.10008.1.2.5": b"", "1.2.840.10008.1.2.8.1": b""}
+    for syntax in syntaxes:
+        yield f"noise in {syntax}", syntax, noise, {}
+        yield f"nothing in {syntax}", syntax, b"\0\0", {}
+        yield f"65535 x 65535 in {syntax}", syntax, noise, {"Rows": 65535, "Columns": 65535}
+        yield f"6000 x 6000 in {syntax}", syntax, noise, {"Rows": 6000, "Columns": 6000}
+    values = noisy((61, 83), 8, False)
+    streams = {"1.2.840.10008.1.2.4.50": imagecodecs.jpeg8_encode(values), JPEG_LS: imagecodecs.jpegls_encode(values),
+               "1.2.840.10008.1.2.4.70": imagecodecs.ljpeg_encode(values),
+               JPEG_2000: imagecodecs.jpeg2k_encode(values, codecformat="j2k", reversible=True, level=0),
+               HTJ2K: imagecodecs.htj2k_encode(values), JPEG_XL: imagecodecs.jpegxl_encode(values, lossless=True),
+               "1.2.840.10008.1.2.8.1": deflated(values.tobytes())}
+    for syntax, stream in streams.items():
+        for share in (0.1, 0.5, 0.9):
+            yield f"{share} of a stream in {syntax}", syntax, stream[:int(len(stream) * share)], {}
+        for seed in range(12):
+            broken = bytearray(stream)
+            rng = np.random.default_rng(seed)
+            for at in rng.integers(0, len(stream), 8):
+                broken[at] ^= int(rng.integers(1, 256))
+            yield f"stream {seed} with wrong bytes in {syntax}", syntax, bytes(broken), {}
+        yield f"a small stream that says it is large in {syntax}", syntax, stream, {"Rows": 4000, "Columns": 4000}
+    # A codestream of its own size: what it says itself is no better.
+    jpeg = bytearray(streams["1.2.840.10008.1.2.4.50"])
+    frame = jpeg.index(b"\xff\xc0")
+    jpeg[frame + 5:frame + 9] = struct.pack(">HH", 6000, 6000)
+    yield "a JPEG of 6000 x 6000 from nothing", "1.2.840.10008.1.2.4.50", bytes(jpeg), {"Rows": 6000, "Columns": 6000}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_hostile_frames_cost_one_answer_each_and_others_are_served(bridge):
+    good = send(bridge, compressed(slope(64), JPEG_2000))
+    whole = pixels(rendered(bridge, good))
+    answered = {}
+    for at, (name, syntax, frame, attributes) in enumerate(hostile()):
+        values = noisy((61, 83), 8, False)
+        ds = native(values, 8)
+        for keyword, value in attributes.items():
+            setattr(ds, keyword, value)
+        ds.PixelData = encapsulate([frame])
+        ds["PixelData"].VR = "OB"
+        ds["PixelData"].is_undefined_length = True
+        ds.file_meta.TransferSyntaxUID = UID(syntax)
+        send(bridge, ds)
+        status = rendered(bridge, ds).status_code
+        answered[status] = answered.get(status, 0) + 1
+        # Wrong bytes may still be a picture, of something else; nothing else may come of them.
+        assert status in ((200, 406, 422) if "wrong bytes" in name else (406, 422)), (name, status)
+        assert bridge.process.poll() is None, name
+        if at % 10 == 0:
+            answer = rendered(bridge, good, query=f"?quality={1 + at % 100}")
+            assert (pixels(answer) == whole).all(), name
+    assert sum(answered.values()) > 150
+
+
+def test_counts_and_sizes_that_cannot_be_are_refused(bridge):
+    """Declared frames and rows that no data stands behind (native)."""
+    ds = native(noisy((61, 83), 8, False), 8, NumberOfFrames=2_000_000_000)
+    assert rendered(bridge, send(bridge, ds), frame=1_999_999_999).status_code == 404
+    ds = native(noisy((61, 83), 8, False), 8, Rows=65535, Columns=65535)
+    assert rendered(bridge, send(bridge, ds)).status_code == 406
+    ds = native(noisy((61, 83), 8, False), 8, Rows=0)
+    assert rendered(bridge, send(bridge, ds)).status_code == 406
+    assert bridge.process.poll() is None
+
+
+def test_a_decoder_that_is_killed_is_replaced_and_an_idle_one_ends(tmp_path):
+    bridge = Bridge(tmp_path, '[limits]\ndecoder_idle = "1s"\npicture_cache = "0B"\n').start()
+    try:
+        ds = send(bridge, compressed(slope(64), JPEG_2000))
+        assert rendered(bridge, ds).status_code == 200
+        children = decoders(bridge)
+        assert len(children) == 1
+        status = Path(f"/proc/{children[0]}/status").read_text()
+        assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status
+        assert Path(f"/proc/{children[0]}/limits").read_text().count("Max core file size        0") == 1
+        os.kill(children[0], signal.SIGKILL)
+        answers = [rendered(bridge, ds).status_code for _ in range(2)]
+        assert answers[1] == 200 and answers[0] in (200, 422)
+        deadline = time.monotonic() + 30
+        while decoders(bridge):
+            assert time.monotonic() < deadline, "an idle decoder does not end"
+        assert rendered(bridge, ds).status_code == 200
+        # With the daemon its decoders end, however it ends.
+        children = decoders(bridge)
+        bridge.kill()
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            assert time.monotonic() < deadline, "a decoder outlives its daemon"
+    finally:
+        if bridge.process.poll() is None:
+            bridge.stop()
+
+
+def decoders(bridge) -> list[int]:
+    """The daemon's children that are no zombies."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            text = status.read_text()
+            if f"PPid:\t{bridge.process.pid}\n" in text and "State:\tZ" not in text:
+                found.append(int(status.parent.name))
+    return found

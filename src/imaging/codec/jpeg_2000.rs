@@ -9,7 +9,25 @@ use std::ptr;
 const JP2_SIGNATURE: [u8; 8] = [0, 0, 0, 12, b'j', b'P', b' ', b' '];
 const TRUE: opj::OPJ_BOOL = 1;
 
+/// Some encoders write wrong tile-part lengths, which only the lenient mode of OpenJPEG reads; but it also
+/// fills what a cut-off stream lacks with grey. So it is asked second, and only for a stream that has its end.
 pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, DecodeError> {
+    match attempt(declared, bytes, TRUE) {
+        Err(DecodeError::Corrupt | DecodeError::Truncated) if is_ended(bytes) => attempt(declared, bytes, 0),
+        outcome => outcome,
+    }
+}
+
+/// Whether EOC stands at the end; the padding of a fragment, or what a device left there, may follow.
+fn is_ended(bytes: &[u8]) -> bool {
+    let tail = bytes.len().saturating_sub(TAIL);
+    bytes.get(tail..).unwrap_or_default().windows(2).any(|pair| pair == [0xFF, 0xD9])
+}
+
+/// Bytes behind which no end of the stream is looked for.
+const TAIL: usize = 16;
+
+fn attempt(declared: &Declared, bytes: &[u8], strict: opj::OPJ_BOOL) -> Result<Samples, DecodeError> {
     let format = match bytes {
         [0xFF, 0x4F, 0xFF, 0x51, ..] => opj::OPJ_CODEC_FORMAT::OPJ_CODEC_J2K,
         _ if bytes.starts_with(&JP2_SIGNATURE) => opj::OPJ_CODEC_FORMAT::OPJ_CODEC_JP2,
@@ -17,7 +35,7 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
     };
     let mut source = Source { bytes, at: 0 };
     // SAFETY: `source` and `bytes` outlive codec and stream, which are dropped at the end of this function.
-    let (codec, stream) = unsafe { open(format, &mut source)? };
+    let (codec, stream) = unsafe { open(format, &mut source, strict)? };
     let mut image = Image(ptr::null_mut());
     // SAFETY: live codec and stream; the image is checked for null before it is read.
     unsafe {
@@ -99,7 +117,11 @@ struct Image(*mut opj::opj_image_t);
 
 /// # Safety
 /// `source` must outlive what is returned.
-unsafe fn open(format: opj::OPJ_CODEC_FORMAT, source: &mut Source) -> Result<(Codec, Stream), DecodeError> {
+unsafe fn open(
+    format: opj::OPJ_CODEC_FORMAT,
+    source: &mut Source,
+    strict: opj::OPJ_BOOL,
+) -> Result<(Codec, Stream), DecodeError> {
     // SAFETY: each pointer is checked for null before it is used; the callbacks are those below.
     unsafe {
         let codec = Codec(opj::opj_create_decompress(format));
@@ -110,7 +132,7 @@ unsafe fn open(format: opj::OPJ_CODEC_FORMAT, source: &mut Source) -> Result<(Co
         let mut parameters = std::mem::zeroed::<opj::opj_dparameters_t>();
         opj::opj_set_default_decoder_parameters(&mut parameters);
         if opj::opj_setup_decoder(codec.0, &mut parameters) != TRUE
-            || opj::opj_decoder_set_strict_mode(codec.0, TRUE) != TRUE
+            || opj::opj_decoder_set_strict_mode(codec.0, strict) != TRUE
         {
             return Err(DecodeError::Unsupported);
         }

@@ -3,14 +3,14 @@
 use super::{Declared, DecodeError, Samples};
 use crate::imaging::PIXELS_MAX;
 use jxl_oxide::image::BitDepth;
-use jxl_oxide::{AllocTracker, EnumColourEncoding, JxlImage, JxlThreadPool, RenderingIntent};
+use jxl_oxide::{AllocTracker, JxlImage, JxlThreadPool};
 
 /// Bytes for a pixel that jxl-oxide may hold while it works.
 const BYTES_PER_PIXEL: usize = 48;
 
 pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, DecodeError> {
     let budget = declared.area().min(PIXELS_MAX as usize) * BYTES_PER_PIXEL + (64 << 20);
-    let mut image = JxlImage::builder()
+    let image = JxlImage::builder()
         .pool(JxlThreadPool::none())
         .alloc_tracker(AllocTracker::with_limit(budget))
         .read(bytes)
@@ -23,14 +23,8 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
     let BitDepth::IntegerSample { bits_per_sample: precision @ 1..=16 } = header.metadata.bit_depth else {
         return Err(DecodeError::Unsupported);
     };
-    // XYB has no meaning outside the codec: PS3.5 §8.2.17 wants what it was made of.
+    // XYB has no meaning outside the codec: it is rendered into what the stream says it was made of.
     let xyb = header.metadata.xyb_encoded;
-    if xyb {
-        image.request_color_encoding(match components {
-            1 => EnumColourEncoding::gray_srgb(RenderingIntent::Relative),
-            _ => EnumColourEncoding::srgb(RenderingIntent::Relative),
-        });
-    }
     if !image.is_loading_done() {
         return Err(DecodeError::Truncated);
     }

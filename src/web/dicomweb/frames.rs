@@ -86,7 +86,7 @@ pub async fn frames(
 }
 
 /// Frame numbers count from 1 (PS3.18 §10.4.1.1.6).
-fn numbers(list: &str) -> Result<Vec<u32>, Problem> {
+pub(super) fn numbers(list: &str) -> Result<Vec<u32>, Problem> {
     let wrong = || Problem::bad_request("Frames are named by numbers from 1, separated by commas.");
     let numbers: Vec<u32> = list
         .split(',')

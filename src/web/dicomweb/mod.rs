@@ -14,12 +14,14 @@ mod package;
 mod params;
 mod qido;
 mod range;
+mod rendered;
 mod representation;
 mod segments;
 mod stow;
 #[cfg(test)]
 mod tests;
 mod transform;
+mod viewing;
 mod wado;
 
 pub use stow::Uploads;
@@ -51,6 +53,20 @@ pub fn router() -> Router<Web> {
         .route("/studies/{study}/series/{series}/instances/{instance}/metadata", get(metadata::metadata))
         .route("/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", get(frames::frames))
         .route("/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}", get(bulk::bulkdata))
+        .merge(pictures())
+}
+
+fn pictures() -> Router<Web> {
+    Router::new()
+        .route("/studies/{study}/thumbnail", get(rendered::study_thumbnail))
+        .route("/studies/{study}/series/{series}/thumbnail", get(rendered::series_thumbnail))
+        .route("/studies/{study}/series/{series}/instances/{instance}/rendered", get(rendered::instance))
+        .route("/studies/{study}/series/{series}/instances/{instance}/thumbnail", get(rendered::instance_thumbnail))
+        .route("/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/rendered", get(rendered::frames))
+        .route(
+            "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",
+            get(rendered::frames_thumbnail),
+        )
 }
 
 /// The study, series or instance that the path names.

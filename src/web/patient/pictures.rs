@@ -8,7 +8,7 @@ use crate::access::ticket::{series_digest, study_digest};
 use crate::domain::instance::Selector;
 use crate::domain::query::Found;
 use crate::domain::uid::{SeriesInstanceUid, StudyInstanceUid};
-use crate::imaging;
+use crate::imaging::{self, Chosen, View};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -52,8 +52,9 @@ pub(super) async fn show(State(web): State<PatientWeb>, Path(name): Path<String>
         Ok(None) => return pages::not_found(&reader),
         Err(error) => return my::failed(&reader, &error),
     };
-    match web.imaging.first_picture(&selector, EDGE).await {
-        Ok(picture) => {
+    let view = View { longest_edge: Some(EDGE), ..View::default() };
+    match web.imaging.first_picture(&selector, &view).await {
+        Ok(Chosen { picture, .. }) => {
             ([(header::CONTENT_TYPE, HeaderValue::from_static(picture.media_type))], picture.bytes).into_response()
         }
         Err(error) => {

@@ -1,0 +1,174 @@
+//! Pictures of what the archive holds: a frame is read, decoded when it is compressed, shown, and kept for
+//! the next who asks.
+
+use super::cache::{self, Cache};
+use super::codec::{Codec, Declared};
+use super::view::View;
+use super::{Decoders, DisplayAttributes, ImagingError, PIXELS_MAX, Picture, Program, Shape, picture};
+use crate::archive::{Archive, InstanceDetail, InstanceRow, RetrieveError};
+use crate::config::Limits;
+use crate::domain::instance::{FrameTable, PixelFacts, Selector};
+use crate::domain::transfer_syntax::{self, Frames};
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Frames shown at the same time: each takes a core and some hundred megabytes at most.
+const SHOWN_AT_ONCE: usize = 4;
+/// JSON beyond which display attributes are not looked for.
+const TEXT_MAX: u64 = 64 << 20;
+/// The largest look-up table has 65,536 entries of 16 bits, the largest overlay plane a bit a pixel.
+const TABLE_MAX: usize = 8 << 20;
+/// Encapsulated Uncompressed Explicit VR Little Endian: native frames in fragments (PS3.5 §A.4.11).
+const UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
+
+/// A handle; clones share decoders and cache.
+#[derive(Clone)]
+pub struct Imaging {
+    pub(super) archive: Archive,
+    decoders: Decoders,
+    showing: Arc<Semaphore>,
+    cache: Cache,
+}
+
+/// Whether frames of a transfer syntax can be made into pictures.
+pub fn is_shown(uid: &str) -> bool {
+    let native = transfer_syntax::lookup(uid).is_some_and(transfer_syntax::TransferSyntax::is_native);
+    native || uid == UNCOMPRESSED || Codec::of(uid).is_some()
+}
+
+impl Imaging {
+    /// Starts no decoder yet.
+    pub fn new(archive: Archive, limits: &Limits) -> Self {
+        Self::with_program(archive, Program::own(limits), limits)
+    }
+
+    /// With decoders that are started by `program`.
+    pub fn with_program(archive: Archive, program: Program, limits: &Limits) -> Self {
+        Self {
+            archive,
+            decoders: Decoders::new(program, limits),
+            showing: Arc::new(Semaphore::new(SHOWN_AT_ONCE)),
+            cache: Cache::new(limits.picture_cache.get()),
+        }
+    }
+
+    /// Names a picture: the same name is the same bytes.
+    pub fn name(row: &InstanceRow, frame: u32, view: &View) -> [u8; 16] {
+        cache::name(&row.file.sha256, frame, view)
+    }
+
+    /// Frame `frame` (from 0) of an instance.
+    pub async fn rendered(&self, row: &InstanceRow, frame: u32, view: &View) -> Result<Picture, ImagingError> {
+        let name = Self::name(row, frame, view);
+        if let Some(picture) = self.cache.get(&name) {
+            return Ok(picture);
+        }
+        let _showing = self.showing.acquire().await.map_err(failed)?;
+        // Several may have asked for the same one and waited.
+        if let Some(picture) = self.cache.get(&name) {
+            return Ok(picture);
+        }
+        let picture = self.shown(&selector(row), frame, view).await?;
+        self.cache.put(name, picture.clone());
+        Ok(picture)
+    }
+
+    async fn shown(&self, instance: &Selector, frame: u32, view: &View) -> Result<Picture, ImagingError> {
+        let detail = self.archive.instance(instance).await.map_err(failed)?.ok_or(ImagingError::NothingToShow)?;
+        let (pixels, bytes) = self.samples(&detail, frame).await?;
+        let display = self.display(&detail, frame, view).await?;
+        let view = view.clone();
+        tokio::task::spawn_blocking(move || picture(&pixels, &bytes, &display, &view)).await.map_err(failed)?
+    }
+
+    /// The samples of a frame in little endian, decoded when they are compressed, and what they mean.
+    async fn samples(&self, detail: &InstanceDetail, frame: u32) -> Result<(PixelFacts, Bytes), ImagingError> {
+        let mut pixels = detail.pixels.clone().ok_or(ImagingError::NothingToShow)?;
+        let uid = detail.row.file.transfer_syntax_uid.as_str();
+        // Whatever cannot be shown is refused before a byte of it is read.
+        let shape = Shape::of(&pixels)?;
+        let native = shape.frame_bytes().saturating_add(1).min(PIXELS_MAX as usize * 12);
+        let encapsulated = matches!(pixels.frames, FrameTable::Encapsulated { .. });
+        let codec = match (encapsulated, transfer_syntax::lookup(uid).map(|syntax| syntax.frames)) {
+            (false, _) => None,
+            (true, Some(Frames::Video)) => return Err(ImagingError::Unsupported("a frame of a video")),
+            (true, _) if uid == UNCOMPRESSED => None,
+            (true, _) => Some(Codec::of(uid).ok_or(ImagingError::Unsupported("no decoder for its transfer syntax"))?),
+        };
+        // What compression made larger than twice its frame is no frame.
+        let cap = if codec.is_some() { native.saturating_mul(2).saturating_add(1 << 20) } else { native };
+        let bytes = self.archive.frame(detail, frame, cap).await.map_err(|error| match error {
+            RetrieveError::NoSuchFrame => ImagingError::NoSuchFrame,
+            RetrieveError::NotFramed if !encapsulated => ImagingError::NoSuchFrame,
+            RetrieveError::NotFramed => ImagingError::Unsupported("its frames cannot be told apart"),
+            error => failed(error),
+        })?;
+        pixels.frames = FrameTable::Native { frame_bits: 0 };
+        let Some(codec) = codec else { return Ok((pixels, bytes)) };
+        let samples = self.decoders.decode(codec, declared(&pixels, &shape), bytes).await?;
+        pixels.element = 0x0010;
+        pixels.bits_allocated = samples.bits_allocated;
+        pixels.bits_stored = samples.bits_stored;
+        // Decoders give values, not bit fields: the lowest bit is bit 0.
+        pixels.high_bit = if samples.bits_allocated == 1 { 0 } else { samples.bits_stored.saturating_sub(1) };
+        pixels.planar_configuration = u16::from(samples.planar);
+        pixels.photometric_interpretation = match pixels.photometric_interpretation.trim() {
+            // The transformations of JPEG 2000 and JPEG XL are undone with the compression (PS3.3 §C.7.6.3.1.2).
+            "YBR_ICT" | "YBR_RCT" | "XYB" => "RGB",
+            _ if samples.to_rgb => "RGB",
+            // What was shared by neighbours is now with each pixel.
+            "YBR_FULL_422" => "YBR_FULL",
+            other => other,
+        }
+        .into();
+        Ok((pixels, samples.bytes.into()))
+    }
+
+    async fn display(
+        &self,
+        detail: &InstanceDetail,
+        frame: u32,
+        view: &View,
+    ) -> Result<DisplayAttributes, ImagingError> {
+        let (metadata, overlays) = (detail.metadata.clone(), view.overlays);
+        let read = move || {
+            let text = metadata.text(TEXT_MAX).map_err(failed)?;
+            let display = DisplayAttributes::from_json(&text, frame)?;
+            if overlays { display.with_overlays(&text, frame) } else { Ok(display) }
+        };
+        let mut display = tokio::task::spawn_blocking(read).await.map_err(failed)??;
+        // Look-up tables and planes that are bulk data; the picture says so when one is missing.
+        for place in display.elsewhere() {
+            if let Some(value) = detail.metadata.bulk_value(&place) {
+                display.supply(&place, &self.archive.value(detail, value, TABLE_MAX).await.map_err(failed)?);
+            }
+        }
+        Ok(display)
+    }
+}
+
+fn selector(row: &InstanceRow) -> Selector {
+    Selector {
+        study: row.uids.study.clone(),
+        series: Some(row.uids.series.clone()),
+        instance: Some(row.uids.instance.clone()),
+    }
+}
+
+fn declared(pixels: &PixelFacts, shape: &Shape) -> Declared {
+    Declared {
+        rows: shape.height,
+        columns: shape.width,
+        samples: shape.samples,
+        bits_allocated: shape.bits_allocated,
+        bits_stored: shape.bits_stored,
+        signed: shape.signed,
+        planar: shape.planar,
+        rgb: pixels.photometric_interpretation.trim() == "RGB",
+    }
+}
+
+pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> ImagingError {
+    ImagingError::Archive(Box::new(error))
+}
