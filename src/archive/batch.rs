@@ -1,5 +1,5 @@
-//! One batch on its way to the disk: every arrival gets its place, the directories are synced, one index
-//! transaction names them all, and then everyone is answered. Nothing is answered with success before.
+//! One batch on its way to the disk: an index transaction is begun, every arrival gets its place, the
+//! directories are synced, the transaction names them all, and then everyone is answered. Nothing is answered with success before.
 
 use super::ReceiveError;
 use super::commit::{Arrival, Content};
@@ -10,7 +10,7 @@ use crate::config::ConflictAnswer;
 use crate::domain::arrival::Severity;
 use crate::domain::instance::{InstanceFacts, StoredFile};
 use crate::domain::uid::{SopInstanceUid, StudyInstanceUid};
-use crate::index::{self, Existing, IndexError, NewConflict, NewInstance, NewQuarantined};
+use crate::index::{self, Existing, IndexError, NewConflict, NewInstance, NewQuarantined, Recording};
 use crate::store::{Folder, PartFile, Place};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -22,6 +22,8 @@ use ulid::Ulid;
 pub(super) struct Batch<'a> {
     shared: &'a Arc<Shared>,
     runtime: &'a Handle,
+    /// Until it is recorded or given up.
+    recording: Option<Recording<'a>>,
     existing: HashMap<SopInstanceUid, Existing>,
     directories: BTreeSet<PathBuf>,
     rows: index::Batch,
@@ -56,15 +58,12 @@ enum Standing {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
-        shared: &'a Arc<Shared>,
-        runtime: &'a Handle,
-        existing: HashMap<SopInstanceUid, Existing>,
-    ) -> Self {
+    pub(super) fn new(shared: &'a Arc<Shared>, runtime: &'a Handle, mut recording: Recording<'a>) -> Self {
         Self {
             shared,
             runtime,
-            existing,
+            existing: recording.existing(),
+            recording: Some(recording),
             directories: BTreeSet::new(),
             rows: index::Batch::default(),
             waiting: Vec::new(),
@@ -243,12 +242,13 @@ impl<'a> Batch<'a> {
 
     /// One transaction, then the answers.
     pub(super) fn record(mut self) {
-        let rows = std::mem::take(&mut self.rows);
         if self.waiting.is_empty() {
-            return;
+            return self.give_up();
         }
+        let Some(recording) = self.recording.take() else { return };
+        let rows = std::mem::take(&mut self.rows);
         let first = rows.instances.first().map(|new| new.facts.sop_instance_uid.clone());
-        match self.runtime.block_on(self.shared.index.record(rows)) {
+        match self.runtime.block_on(recording.record(rows)) {
             Ok(()) => self.answer(),
             Err(error) => {
                 // After an I/O error the commit may be in the WAL although it cannot be seen: the files stay.
@@ -257,6 +257,15 @@ impl<'a> Batch<'a> {
                 let error = self.shared.index_failed(error);
                 if rolled_back { self.take_back(&error) } else { self.leave(&error) }
             }
+        }
+    }
+
+    /// Ends the transaction without a row. One that cannot even be rolled back is before the next begins.
+    fn give_up(&mut self) {
+        if let Some(recording) = self.recording.take()
+            && let Err(error) = self.runtime.block_on(recording.give_up())
+        {
+            tracing::warn!(error = %error, "a batch without rows could not be rolled back");
         }
     }
 
@@ -278,7 +287,8 @@ impl<'a> Batch<'a> {
     }
 
     /// Nothing of the batch is kept.
-    pub(super) fn take_back(self, error: &ReceiveError) {
+    pub(super) fn take_back(mut self, error: &ReceiveError) {
+        self.give_up();
         for waiting in self.waiting {
             match waiting.kept {
                 Kept::Nothing => {}

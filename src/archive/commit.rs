@@ -113,9 +113,8 @@ fn commit(shared: &Arc<Shared>, runtime: &Handle, arrivals: Vec<Arrival>) {
         }
         return;
     }
-    let uids: Vec<_> = arrivals.iter().filter_map(|arrival| arrival.sop_instance_uid()).cloned().collect();
-    let existing = match runtime.block_on(shared.index.existing(&uids)) {
-        Ok(existing) => existing,
+    let recording = match runtime.block_on(shared.index.begin(arrivals.iter().filter_map(Arrival::facts))) {
+        Ok(recording) => recording,
         Err(error) => {
             let error = shared.index_failed(error);
             for arrival in arrivals {
@@ -124,7 +123,7 @@ fn commit(shared: &Arc<Shared>, runtime: &Handle, arrivals: Vec<Arrival>) {
             return;
         }
     };
-    let mut batch = Batch::new(shared, runtime, existing);
+    let mut batch = Batch::new(shared, runtime, recording);
     for arrival in arrivals {
         batch.place(arrival);
     }
@@ -139,9 +138,9 @@ fn commit(shared: &Arc<Shared>, runtime: &Handle, arrivals: Vec<Arrival>) {
 }
 
 impl Arrival {
-    fn sop_instance_uid(&self) -> Option<&crate::domain::uid::SopInstanceUid> {
+    fn facts(&self) -> Option<&InstanceFacts> {
         match &self.content {
-            Content::Instance { facts, .. } => Some(&facts.sop_instance_uid),
+            Content::Instance { facts, .. } => Some(facts),
             Content::Unusable { .. } => None,
         }
     }

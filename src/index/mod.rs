@@ -29,6 +29,7 @@ mod writer;
 
 use crate::domain::clock::Clock;
 pub use error::IndexError;
+pub use record::Recording;
 pub use rows::{
     Batch, Existing, Held, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, NewConflict, NewInstance,
     NewQuarantined, SeriesRow, StudyRow, TrailRow,

@@ -3,32 +3,43 @@
 //!
 //! This stands between a file's sync and every C-STORE answer, and each statement crosses to the
 //! connection's thread and back. So a batch is two crossings whatever its size: one begins and reads the
-//! studies and series concerned, one writes everything and commits. Rows travel as JSON lists, blobs as
+//! instances, studies and series concerned, one writes everything and commits. Files get their names in
+//! between, so that whoever names them knows what is there and nobody else can write meanwhile. Rows travel as JSON lists, blobs as
 //! one blob that SQL cuts apart; statements are the same for every batch and stay prepared.
 
 use super::columns;
 use super::states::{SeriesState, StudyState};
 use super::trail;
 use super::writer::Turn;
-use super::{Batch, Index, IndexError, NewConflict, NewInstance};
+use super::{Batch, Existing, Index, IndexError, NewConflict, NewInstance, NewQuarantined};
 use crate::audit::{Actor, Event, Kind, Outcome, RecordId};
 use crate::domain::arrival::{Severity, Source, Uploader};
 use crate::domain::attributes::tags;
+use crate::domain::instance::InstanceFacts;
 use crate::domain::level::Level;
-use crate::domain::uid::StudyInstanceUid;
+use crate::domain::uid::{SopInstanceUid, StudyInstanceUid};
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnection;
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use std::collections::HashMap;
 
-/// $1: [[study UID, series UID], ...]. Columns: see [`StudyState::read`] and [`SeriesState::read`].
-const BEGIN: &str = "BEGIN IMMEDIATE;
+/// $1: [[study UID, series UID], ...], $2: [SOP Instance UID, ...]. First the instances that are there, then
+/// the rows of $1, whose columns are those of [`StudyState::read`] and [`SeriesState::read`]; the two are
+/// told apart by the number of columns.
+const BEGIN: &str = concat!(
+    "BEGIN IMMEDIATE; ",
+    super::retrieve::existing!("$2"),
+    ";
     SELECT wanted.value->>0, wanted.value->>1,
            study.id, study.attributes, study.modalities_in_study, study.sop_classes_in_study, study.series_count,
            study.instance_count, study.size_bytes, study.revision, study.first_received_ms, study.blocked,
            series.id, series.attributes, series.sop_classes, series.instance_count, series.size_bytes, series.revision
     FROM json_each($1) AS wanted
     LEFT JOIN study ON study.study_instance_uid = wanted.value->>0
-    LEFT JOIN series ON series.study_id = study.id AND series.series_instance_uid = wanted.value->>1";
+    LEFT JOIN series ON series.study_id = study.id AND series.series_instance_uid = wanted.value->>1"
+);
+/// The columns of a study and series row of [`BEGIN`].
+const STATE_COLUMNS: usize = 18;
 
 /// One row of this view is one batch: lists as JSON, and the blobs that they point into. It is
 /// temporary: no part of the file, made when the writer is opened.
@@ -112,14 +123,62 @@ pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<(), Ind
 }
 
 impl Index {
-    /// Keeps a batch in one transaction: instance rows, study and series aggregates and revisions, audit
-    /// rows. One `instances-received` row per study and source of the batch is written by this itself,
-    /// and one `conflict` or `quarantined` row for each of those; `events` are others.
+    /// Begins a batch: the transaction is open, and what is known of these instances has been read. Waits
+    /// for its turn; nobody else writes until the batch is recorded or given up.
+    pub async fn begin<'f>(
+        &self,
+        instances: impl IntoIterator<Item = &'f InstanceFacts>,
+    ) -> Result<Recording<'_>, IndexError> {
+        let (mut wanted, mut uids) = (Vec::new(), Vec::new());
+        for facts in instances {
+            wanted.push((facts.study_instance_uid.as_str(), facts.series_instance_uid.as_str()));
+            uids.push(facts.sop_instance_uid.as_str());
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let wanted = serde_json::to_string(&wanted).map_err(|_| IndexError::Row)?;
+        let uids = serde_json::to_string(&uids).map_err(|_| IndexError::Row)?;
+        let mut turn = self.inner.writer.turn(&self.inner.clock).await?;
+        let found = sqlx::query(BEGIN).bind(wanted).bind(uids).fetch_all(turn.connection()?).await?;
+        let (mut rows, mut existing) = (Rows::default(), HashMap::new());
+        for row in &found {
+            if row.len() == STATE_COLUMNS {
+                rows.read(row)?;
+            } else {
+                let (uid, instance) = super::retrieve::existing_row(row)?;
+                existing.insert(uid, instance);
+            }
+        }
+        Ok(Recording { turn, rows, existing })
+    }
+
+    /// [`Index::begin`] and [`Recording::record`] in one, for what needs no look at what is there.
+    pub async fn record(&self, batch: Batch) -> Result<(), IndexError> {
+        self.begin(batch.instances.iter().map(|new| &new.facts)).await?.record(batch).await
+    }
+}
+
+/// A batch that has begun. Dropped, it is rolled back before the next turn to write.
+pub struct Recording<'a> {
+    turn: Turn<'a>,
+    rows: Rows,
+    existing: HashMap<SopInstanceUid, Existing>,
+}
+
+impl Recording<'_> {
+    /// Those of the instances it was begun with that are stored; to be taken once.
+    pub fn existing(&mut self) -> HashMap<SopInstanceUid, Existing> {
+        std::mem::take(&mut self.existing)
+    }
+
+    /// Keeps a batch: instance rows, study and series aggregates and revisions, audit rows. One
+    /// `instances-received` row per study and source of the batch is written by this itself, and one
+    /// `conflict` or `quarantined` row for each of those; `events` are others. The batch holds no
+    /// instances but those it was begun with.
     ///
     /// [`IndexError::Taken`]: one of the SOP Instance UIDs is recorded already; nothing of the batch is kept.
-    pub async fn record(&self, batch: Batch) -> Result<(), IndexError> {
-        let mut turn = self.inner.writer.turn(&self.inner.clock).await?;
-        let mut rows = Rows::begin(&mut turn, &batch).await?;
+    pub async fn record(self, batch: Batch) -> Result<(), IndexError> {
+        let Self { mut turn, mut rows, .. } = self;
         for instance in &batch.instances {
             rows.instance(&mut turn, instance)?;
         }
@@ -127,23 +186,18 @@ impl Index {
             rows.conflict(conflict);
         }
         for quarantined in &batch.quarantined {
-            let offending = quarantined.offending.map(columns::json_key);
-            let calling = quarantined.source.calling_ae_title.as_ref().map(|title| title.as_str());
-            rows.quarantine.push(json!([
-                quarantined.id.to_string(),
-                quarantined.reason,
-                offending,
-                quarantined.path,
-                quarantined.size_bytes,
-                quarantined.received_at_ms,
-                calling
-            ]));
-            let event = event(Kind::Quarantined, &quarantined.source).outcome(Outcome::MinorFailure);
-            rows.events.push(event.counts(1, quarantined.size_bytes));
+            rows.quarantined(quarantined);
         }
         rows.events.extend(received(&batch.instances));
         rows.events.extend(batch.events);
         rows.write(turn).await
+    }
+
+    /// Nothing is to be written after all.
+    pub async fn give_up(mut self) -> Result<(), IndexError> {
+        sqlx::query("ROLLBACK").execute(self.turn.connection()?).await?;
+        self.turn.rolled_back();
+        Ok(())
     }
 }
 
@@ -163,28 +217,16 @@ struct Rows {
 }
 
 impl Rows {
-    /// Begins the transaction and reads the rows that the batch will change.
-    async fn begin(turn: &mut Turn<'_>, batch: &Batch) -> Result<Self, IndexError> {
-        let mut rows = Self::default();
-        let mut wanted: Vec<(&str, &str)> = batch
-            .instances
-            .iter()
-            .map(|new| (new.facts.study_instance_uid.as_str(), new.facts.series_instance_uid.as_str()))
-            .collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let wanted = serde_json::to_string(&wanted).map_err(|_| IndexError::Row)?;
-        let found = sqlx::query(BEGIN).bind(wanted).fetch_all(turn.connection()?).await?;
-        for row in &found {
-            if let Some(study) = StudyState::read(row)? {
-                let uid = study.uid.clone();
-                if let Some(series) = SeriesState::read(row)? {
-                    rows.series.insert((uid.clone(), series.uid.clone()), series);
-                }
-                rows.studies.entry(uid).or_insert(study);
+    /// Takes a study and series row of [`BEGIN`].
+    fn read(&mut self, row: &SqliteRow) -> Result<(), IndexError> {
+        if let Some(study) = StudyState::read(row)? {
+            let uid = study.uid.clone();
+            if let Some(series) = SeriesState::read(row)? {
+                self.series.insert((uid.clone(), series.uid.clone()), series);
             }
+            self.studies.entry(uid).or_insert(study);
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn instance(&mut self, turn: &mut Turn<'_>, new: &NewInstance) -> Result<(), IndexError> {
@@ -271,6 +313,20 @@ impl Rows {
         let at = self.blobs.len() + 1;
         self.blobs.extend_from_slice(bytes);
         (at, bytes.len())
+    }
+
+    fn quarantined(&mut self, quarantined: &NewQuarantined) {
+        self.quarantine.push(json!([
+            quarantined.id.to_string(),
+            quarantined.reason,
+            quarantined.offending.map(columns::json_key),
+            quarantined.path,
+            quarantined.size_bytes,
+            quarantined.received_at_ms,
+            quarantined.source.calling_ae_title.as_ref().map(|title| title.as_str())
+        ]));
+        let event = event(Kind::Quarantined, &quarantined.source).outcome(Outcome::MinorFailure);
+        self.events.push(event.counts(1, quarantined.size_bytes));
     }
 
     fn conflict(&mut self, conflict: &NewConflict) {

@@ -72,12 +72,21 @@ const ONE: &str = one_instance!(
 );
 /// Without what only the metadata needs.
 const FRAMES: &str = one_instance!(", instance_metadata.pixels");
-const EXISTING: &str = concat!(
-    instance_columns!(),
-    ", instance.attributes, series.attributes, study.attributes
-    FROM json_each($1) AS wanted CROSS JOIN instance ON instance.sop_instance_uid = wanted.value
-    CROSS JOIN series ON series.id = instance.series_id CROSS JOIN study ON study.id = series.study_id"
-);
+/// The instances of a JSON list of SOP Instance UIDs; its rows are read by [`existing_row`].
+macro_rules! existing {
+    ($uids:literal) => {
+        concat!(
+            $crate::index::retrieve::instance_columns!(),
+            ", instance.attributes, series.attributes, study.attributes
+            FROM json_each(",
+            $uids,
+            ") AS wanted CROSS JOIN instance ON instance.sop_instance_uid = wanted.value
+            CROSS JOIN series ON series.id = instance.series_id CROSS JOIN study ON study.id = series.study_id"
+        )
+    };
+}
+pub(super) use {existing, instance_columns};
+const EXISTING: &str = existing!("$1");
 const SERIES: &str = "SELECT series.id, series.series_instance_uid FROM study
     CROSS JOIN series ON series.study_id = study.id
     WHERE study.study_instance_uid = $1 AND ($2 IS NULL OR series.series_instance_uid = $2)
@@ -90,6 +99,19 @@ const METADATA: &str = "SELECT instance.instance_number, instance.sop_instance_u
         AND ($5 IS NULL OR instance.sop_instance_uid = $5)
     ORDER BY instance.instance_number, instance.sop_instance_uid LIMIT $4";
 
+/// A row of [`existing`].
+pub(super) fn existing_row(row: &SqliteRow) -> Result<(SopInstanceUid, Existing), IndexError> {
+    let of = instance_row(row)?;
+    let existing = Existing {
+        sop_class_uid: of.sop_class_uid,
+        study_instance_uid: of.uids.study,
+        series_instance_uid: of.uids.series,
+        file: of.file,
+        attributes: attributes(row, 17)?,
+    };
+    Ok((of.uids.instance, existing))
+}
+
 impl Index {
     /// The stored instances among these.
     pub async fn existing(
@@ -99,18 +121,7 @@ impl Index {
         let wanted = Value::from_iter(instances.iter().map(SopInstanceUid::as_str)).to_string();
         let mut reader = self.read().await?;
         let rows = sqlx::query(EXISTING).bind(wanted).fetch_all(&mut *reader).await?;
-        let existing = |row: &SqliteRow| {
-            let of = instance_row(row)?;
-            let existing = Existing {
-                sop_class_uid: of.sop_class_uid,
-                study_instance_uid: of.uids.study,
-                series_instance_uid: of.uids.series,
-                file: of.file,
-                attributes: attributes(row, 17)?,
-            };
-            Ok((of.uids.instance, existing))
-        };
-        rows.iter().map(existing).collect()
+        rows.iter().map(existing_row).collect()
     }
 
     /// The instances of a study or series, or one instance; by series number, instance number and UID.

@@ -148,6 +148,10 @@ impl Turn<'_> {
         self.writing.unfinished = true;
         self.writing.connection.as_mut().ok_or(IndexError::Busy)
     }
+    /// What was begun was rolled back, and nothing was written.
+    pub(super) fn rolled_back(mut self) {
+        self.writing.unfinished = false;
+    }
     /// What was begun is committed; `bytes` were written, roughly.
     pub(super) fn done(mut self, bytes: u64) {
         self.writing.heads = self.heads;
