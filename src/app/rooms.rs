@@ -14,6 +14,7 @@ use crate::index::{Index, IndexSettings};
 use crate::scp::Scp;
 use crate::store::Disk;
 use crate::web::dicomweb::Uploads;
+use crate::web::ohif::Viewer;
 use crate::web::ops::Readiness;
 use crate::web::patient::{PatientParts, PatientWeb};
 use crate::web::{Web, WebParts};
@@ -80,6 +81,7 @@ impl Rooms {
             clock: self.clock.clone(),
             metrics,
             readiness,
+            viewer: config.web.ohif_dir.as_deref().and_then(Viewer::open).map(Arc::new),
         })
     }
 

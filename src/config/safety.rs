@@ -94,8 +94,13 @@ fn web(config: &Config) -> Result<Vec<Notice>, Unsafe> {
     for origin_ in &web.cors_origins {
         origin("[web] cors_origins", origin_)?;
     }
-    if let Some(folder) = &web.ohif_dir {
-        notices.push(format!("[web] ohif_dir = {} is without effect in this version", folder.display()));
+    if let Some(folder) = &web.ohif_dir
+        && !folder.join("index.html").is_file()
+    {
+        refuse(format!(
+            "[web] ohif_dir = {} holds no index.html: name the folder that scripts/ohif made, or remove the key",
+            folder.display()
+        ))?;
     }
     Ok(notices)
 }

@@ -20,6 +20,11 @@ impl BaseUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+    /// The path in front of every route: empty, or what a proxy has put there.
+    pub fn path(&self) -> &str {
+        let behind_scheme = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        behind_scheme.find('/').and_then(|at| behind_scheme.get(at..)).unwrap_or_default()
+    }
     /// The root of the DICOMweb services.
     pub fn dicomweb(&self) -> String {
         format!("{}/dicom-web", self.0)

@@ -15,6 +15,7 @@ pub mod dicomweb;
 pub mod limits;
 mod linger;
 pub mod middleware;
+pub mod ohif;
 pub mod ops;
 mod paced;
 pub mod patient;
@@ -60,6 +61,8 @@ pub struct WebParts {
     pub clock: Clock,
     pub metrics: PrometheusHandle,
     pub readiness: ops::Readiness,
+    /// OHIF, when its files are there.
+    pub viewer: Option<Arc<ohif::Viewer>>,
 }
 
 impl Web {
@@ -77,8 +80,11 @@ impl Deref for Web {
 
 /// Everything on `[web]`.
 pub fn web_router(web: Web) -> Router {
-    let router =
-        Router::new().merge(ops::router()).nest("/dicom-web", dicomweb::router()).nest("/api/v1", api::router());
+    let router = Router::new()
+        .merge(ops::router())
+        .merge(ohif::router())
+        .nest("/dicom-web", dicomweb::router())
+        .nest("/api/v1", api::router());
     middleware::gate(router, web, "web")
 }
 

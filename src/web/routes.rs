@@ -33,6 +33,8 @@ const fn control(method: &'static str, path: &'static str, body: &'static str, s
 }
 
 const OPEN: [u16; 4] = [200, 200, 200, 200];
+/// Open, but there is no viewer where none is configured.
+const NO_VIEWER: [u16; 4] = [404, 404, 404, 404];
 /// A search that finds nothing.
 const SEARCH: [u16; 4] = [401, 204, 403, 204];
 /// An upload without a Content-Type; neither token may write.
@@ -44,6 +46,10 @@ pub const ROUTES: &[Route] = &[
     web("GET", "/healthz", OPEN),
     web("GET", "/readyz", OPEN),
     web("GET", "/metrics", [401, 200, 403, 200]),
+    web("GET", "/ohif", NO_VIEWER),
+    web("GET", "/ohif/", NO_VIEWER),
+    web("GET", "/ohif/app-config.js", NO_VIEWER),
+    web("GET", "/ohif/{*file}", NO_VIEWER),
     web("GET", "/api/v1/openapi.json", OPEN),
     web("GET", "/api/v1/status", [401, 200, 403, 200]),
     web("GET", "/api/v1/links", [401, 200, 200, 403]),
@@ -103,6 +109,7 @@ mod tests {
                 .replace("{instance}", "1.4")
                 .replace("{frames}", "1")
                 .replace("{*path}", "7FE00010")
+                .replace("{*file}", "app.js")
                 .replace("{link}", "0123456789abcdef")
                 .replace("{token}", "01ARZ3NDEKTSV4RRFFQ69G5FAV");
             let callers = match route.listener {

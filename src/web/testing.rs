@@ -66,6 +66,7 @@ impl Client {
         let limits = config::Limits::default();
         let facility = config::Facility::default();
         let packages = Packages::new(archive.clone(), index.clone(), facility, &limits, clock.clone());
+        let viewer = config.ohif_dir.as_deref().and_then(super::ohif::Viewer::open).map(std::sync::Arc::new);
         let web = Web::new(WebParts {
             imaging: Imaging::new(archive.clone(), &limits),
             archive,
@@ -80,6 +81,7 @@ impl Client {
             clock,
             metrics: metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle(),
             readiness,
+            viewer,
         });
         Self { web_router: web_router(web.clone()), control: control_router(web.clone()), web, _dir: dir }
     }

@@ -1,0 +1,105 @@
+use super::page;
+use crate::config;
+use crate::web::testing::{Client, Who};
+use std::fs;
+
+const PAGE: &str = "<script>window.PUBLIC_URL=\"/\"</script><script src=\"/app-config.js\"></script>\
+                    <script defer src=\"/app.bundle.0f6159c501addfe9.js\"></script>";
+const SCRIPT: &str = "a;__webpack_require__.p = \"/\";b";
+
+async fn with_viewer() -> (Client, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("index.html"), PAGE).unwrap();
+    fs::write(folder.path().join("app.bundle.0f6159c501addfe9.js"), SCRIPT).unwrap();
+    fs::create_dir(folder.path().join("assets")).unwrap();
+    fs::write(folder.path().join("assets/icon.png"), b"\x89PNG").unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", folder.path().join("out.txt")).unwrap();
+    let config = config::Web { ohif_dir: Some(folder.path().to_path_buf()), ..Default::default() };
+    (Client::with(config).await, folder)
+}
+
+#[tokio::test]
+async fn the_page_is_at_home_below_its_prefix() {
+    let (client, _folder) = with_viewer().await;
+    for path in ["/ohif/", "/ohif/viewer?StudyInstanceUIDs=1.2", "/ohif/index.html", "/ohif/segmentation/deep"] {
+        let answer = client.get(path, &[]).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let html = String::from_utf8(answer.body().to_vec()).unwrap();
+        assert!(
+            html.contains("window.PUBLIC_URL=\"/ohif/\"") && html.contains("src=\"/ohif/app-config.js\""),
+            "{html}"
+        );
+        for (name, value) in [
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-embedder-policy", "require-corp"),
+            ("cross-origin-resource-policy", "same-site"),
+        ] {
+            assert_eq!(answer.headers()[name], value, "{path}");
+        }
+    }
+    assert!(page::placed(PAGE, "/bb").contains("PUBLIC_URL=\"/bb/ohif/\""));
+    let answer = client.get("/ohif", &[]).await;
+    assert_eq!((answer.status().as_u16(), &answer.headers()["location"]), (301, &"/ohif/".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_script_knows_its_folder_and_is_sent_compressed() {
+    let (client, _folder) = with_viewer().await;
+    let path = "/ohif/app.bundle.0f6159c501addfe9.js";
+    let plain = client.get(path, &[]).await;
+    let text = String::from_utf8(plain.body().to_vec()).unwrap();
+    assert!(text.starts_with("a;__webpack_require__.p = (self.PUBLIC_URL || ") && text.ends_with(";b"), "{text}");
+    assert!(plain.headers()["cache-control"].to_str().unwrap().contains("immutable"));
+    for _ in 0..2 {
+        let packed = client.get(path, &[("accept-encoding", "br, gzip")]).await;
+        assert_eq!(packed.headers()["content-encoding"], "gzip");
+        let mut unpacked = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed.body()[..]), &mut unpacked).unwrap();
+        assert_eq!(unpacked, text);
+        let etag = packed.headers()["etag"].to_str().unwrap();
+        let again = client.get(path, &[("accept-encoding", "gzip"), ("if-none-match", etag)]).await;
+        assert_eq!((again.status().as_u16(), again.body().len()), (304, 0));
+    }
+    assert!(!client.get(path, &[("accept-encoding", "gzip;q=0")]).await.headers().contains_key("content-encoding"));
+}
+
+#[test]
+fn what_the_build_names_by_the_root_of_its_host_is_found_beside_it() {
+    let cases: [(&str, &str, &str); 4] = [
+        ("app.css", "a{src:url(/f.woff2)}b{src:url(data:x)}", "a{src:url(f.woff2)}b{src:url(data:x)}"),
+        ("deep/app.css", "url(/f)", "url(/f)"),
+        ("manifest.json", r#"{"start_url": "/","src": "/a.png"}"#, r#"{"start_url": "./","src": "./a.png"}"#),
+        ("other.json", r#"{"a": "/b"}"#, r#"{"a": "/b"}"#),
+    ];
+    for (name, before, after) in cases {
+        assert_eq!(page::at_home(name, before.into()), after.as_bytes(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_outside_the_folder_is_served() {
+    let (client, folder) = with_viewer().await;
+    assert_eq!(client.get("/ohif/assets/icon.png", &[]).await.headers()["content-type"], "image/png");
+    fs::write(folder.path().parent().unwrap().join("beside.txt"), "secret").unwrap();
+    for path in [
+        "/ohif/../beside.txt",
+        "/ohif/%2e%2e/beside.txt",
+        "/ohif/..%2fbeside.txt",
+        "/ohif//etc/hostname.txt",
+        "/ohif/%2fetc%2fhostname.x",
+        "/ohif/out.txt",
+        "/ohif/no.such.js",
+        "/ohif/assets/no%00.png",
+    ] {
+        assert_eq!(client.get(path, &[]).await.status(), 404, "{path}");
+    }
+    let _ = fs::remove_file(folder.path().parent().unwrap().join("beside.txt"));
+}
+
+#[tokio::test]
+async fn without_a_folder_there_is_no_viewer() {
+    let client = Client::start().await;
+    for path in ["/ohif", "/ohif/", "/ohif/app-config.js", "/ohif/x.js"] {
+        assert_eq!(client.status(&Who::Loopback, "GET", path, "").await, 404, "{path}");
+    }
+}

@@ -1,0 +1,263 @@
+"""OHIF's published build in headless Chromium, with our configuration at /ohif/ and with its own default
+settings from another origin: it lists, opens and shows, and every request of its is answered 2xx."""
+from __future__ import annotations
+
+import contextlib
+import http.server
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy
+import pydicom
+import pytest
+from conftest import Bridge, ct, free_port, save
+from PIL import Image
+from pydicom.data import get_testdata_file
+from pydicom.uid import (
+    DigitalMammographyXRayImageStorageForPresentation,
+    EncapsulatedPDFStorage,
+    EnhancedMRImageStorage,
+    UltrasoundMultiFrameImageStorage,
+)
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+ROOT = Path(__file__).parents[2]
+PDF = (b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj "
+       b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj trailer<</Root 1 0 R>>\n%%EOF\n")
+
+
+@pytest.fixture(scope="module")
+def build() -> Path:
+    folder = ROOT / "target" / "ohif"
+    subprocess.run([ROOT / "scripts" / "ohif", folder], check=True, timeout=300)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def elsewhere(build, tmp_path_factory):
+    """OHIF unpacked at the root of another origin; its settings are its own but for the address."""
+    folder = tmp_path_factory.mktemp("ohif")
+    port = free_port()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        config = b""
+
+        def __init__(self, *args):
+            super().__init__(*args, directory=build)
+
+        def do_GET(self):
+            path = self.path.split("?")[0]
+            if path == "/app-config.js":
+                self.send_response(200)
+                self.send_header("Content-Type", "text/javascript")
+                self.end_headers()
+                self.wfile.write(self.config)
+                return
+            if not (build / path.lstrip("/")).is_file():
+                self.path = "/index.html"
+            super().do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{port}", Quiet
+    server.shutdown()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def bridge(build, elsewhere, tmp_path_factory):
+    settings = {"BLUEBRIDGE__WEB__OHIF_DIR": str(build), "BLUEBRIDGE__WEB__CORS_ORIGINS": f'["{elsewhere[0]}"]'}
+    before = os.environ.copy()
+    os.environ.update(settings)
+    try:
+        b = Bridge(tmp_path_factory.mktemp("bridge")).start()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    text = (build / "app-config.js").read_text()
+    text = re.sub(r"(qidoRoot|wadoRoot|wadoUriRoot): '[^']*'", rf"\1: '{b.root}'", text)
+    elsewhere[1].config = re.sub(r"staticWado: true,", "", text).encode()
+    yield b
+    assert b.stop() == 0, b.log.read_text()[-3000:]
+
+
+def disc(rows: int, columns: int, frame: int, depth: int) -> numpy.ndarray:
+    """A bright disc on a slope, of many shades; it moves from frame to frame."""
+    y, x = numpy.mgrid[0:rows, 0:columns]
+    inside = (y - rows / 2) ** 2 + (x - columns / 2 - 4 * frame) ** 2 < (rows / 3) ** 2
+    return ((x + y) * (depth / 2) / (rows + columns) + inside * depth / 3).astype(numpy.uint16)
+
+
+def enhanced_mr(frames: int = 6) -> pydicom.Dataset:
+    ds = ct(PatientName="VIEWER^MR", Modality="MR")
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = EnhancedMRImageStorage
+    for keyword in ("RescaleSlope", "RescaleIntercept", "PixelSpacing", "SliceThickness", "ImagePositionPatient",
+                    "ImageOrientationPatient"):
+        delattr(ds, keyword)
+    ds.Rows, ds.Columns, ds.NumberOfFrames = 96, 128, frames
+    ds.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+
+    def item(**attributes) -> pydicom.Dataset:
+        one = pydicom.Dataset()
+        for keyword, value in attributes.items():
+            setattr(one, keyword, value)
+        return one
+
+    shared = item(PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=2, SpacingBetweenSlices=2)],
+                  PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+                  FrameVOILUTSequence=[item(WindowCenter=1024, WindowWidth=2048)])
+    ds.SharedFunctionalGroupsSequence = [shared]
+    ds.PerFrameFunctionalGroupsSequence = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=[0, 0, 2 * n])],
+             FrameContentSequence=[item(StackID="1", InStackPositionNumber=n + 1, DimensionIndexValues=[1, n + 1])])
+        for n in range(frames)]
+    ds.PixelData = b"".join(disc(96, 128, n, 2000).tobytes() for n in range(frames))
+    return ds
+
+
+def cine(frames: int = 5) -> pydicom.Dataset:
+    ds = ct(PatientName="VIEWER^US", Modality="US")
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
+    for keyword in ("RescaleSlope", "RescaleIntercept"):
+        delattr(ds, keyword)
+    ds.Rows, ds.Columns, ds.NumberOfFrames, ds.FrameTime, ds.FrameIncrementPointer = 96, 128, frames, 40, 0x00181063
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 8, 8, 7
+    grey = [disc(96, 128, n, 250).astype(numpy.uint8) for n in range(frames)]
+    ds.PixelData = b"".join(numpy.stack([g, g, 255 - g], axis=-1).tobytes() for g in grey)
+    ds["PixelData"].VR = "OB"
+    return ds
+
+
+def mammogram() -> pydicom.Dataset:
+    ds = ct(PatientName="VIEWER^MG", Modality="MG", ImageLaterality="L", ViewPosition="CC")
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = DigitalMammographyXRayImageStorageForPresentation
+    ds.ImageType = ["ORIGINAL", "PRIMARY"]
+    ds.Rows, ds.Columns, ds.WindowCenter, ds.WindowWidth = 400, 300, 2048, 4096
+    ds.PixelData = disc(400, 300, 0, 4000).tobytes()
+    return ds
+
+
+@pytest.fixture(scope="module")
+def studies(bridge, tmp_path_factory) -> dict[str, str]:
+    """A Study Instance UID of each kind."""
+    folder = tmp_path_factory.mktemp("send")
+    kinds = {"ct": [], "mr": [enhanced_mr()], "us": [cine()], "mg": [mammogram()],
+             "sr": [pydicom.dcmread(get_testdata_file("test-SR.dcm", download=False))]}
+    first = ct(size=128, PatientName="VIEWER^CT")
+    for number in range(1, 13):
+        kinds["ct"].append(ct(first.StudyInstanceUID, first.SeriesInstanceUID, number, 128,
+                              FrameOfReferenceUID=first.FrameOfReferenceUID, PatientName="VIEWER^CT"))
+    pdf = ct(PatientName="VIEWER^PDF", Modality="DOC", MIMETypeOfEncapsulatedDocument="application/pdf")
+    for keyword in ("PixelData", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "SamplesPerPixel",
+                    "PixelRepresentation", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept"):
+        delattr(pdf, keyword)
+    pdf.SOPClassUID = pdf.file_meta.MediaStorageSOPClassUID = EncapsulatedPDFStorage
+    pdf.EncapsulatedDocument = PDF + b" " * (len(PDF) % 2) + b" " * 2048
+    kinds["pdf"] = [pdf]
+    for kind, datasets in kinds.items():
+        for number, ds in enumerate(datasets):
+            save(ds, folder / f"{kind}{number}.dcm")
+    sent = subprocess.run([shutil.which("dcmsend"), "-aec", "BLUEBRIDGE", "+sd", "127.0.0.1", str(bridge.dicom),
+                           str(folder)], capture_output=True, text=True)
+    assert sent.returncode == 0, sent.stderr
+    return {kind: datasets[0].StudyInstanceUID for kind, datasets in kinds.items()}
+
+
+@pytest.fixture
+def chromium():
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--window-size=1400,900", "--use-gl=angle",
+                     "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    yield driver
+    driver.quit()
+
+
+class Seen:
+    """What the browser asked, and how it was answered."""
+
+    def __init__(self, driver) -> None:
+        self.driver, self.answers, self.failed = driver, [], []
+
+    def look(self) -> "Seen":
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.responseReceived":
+                response = message["params"]["response"]
+                self.answers.append((response["status"], response["url"]))
+            elif message["method"] == "Network.loadingFailed" and not message["params"].get("canceled"):
+                self.failed.append(message["params"].get("errorText"))
+        return self
+
+    def of(self, part: str) -> list[str]:
+        return [url for status, url in self.answers if part in url]
+
+    def bad(self) -> list:
+        return [answer for answer in self.answers if answer[0] >= 400]
+
+
+def until(seconds: float, condition):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Exception):
+            if result := condition():
+                return result
+        time.sleep(0.25)
+    return None
+
+
+def shades(driver) -> int:
+    """How many grey values the largest canvas shows."""
+    canvases = driver.find_elements(By.CSS_SELECTOR, "canvas")
+    largest = max(canvases, key=lambda canvas: canvas.size["width"] * canvas.size["height"])
+    return len(numpy.unique(numpy.asarray(Image.open(io.BytesIO(largest.screenshot_as_png)).convert("L"))))
+
+
+def test_the_study_list_shows_what_is_stored(bridge, studies, chromium):
+    seen = Seen(chromium)
+    chromium.get(f"http://127.0.0.1:{bridge.web}/ohif/")
+    assert until(90, lambda: "VIEWER" in chromium.find_element(By.TAG_NAME, "body").text), seen.look().answers
+    assert chromium.execute_script("return window.crossOriginIsolated")
+    seen.look()
+    assert seen.of("/dicom-web/studies?") and not seen.bad() and not seen.failed, (seen.bad(), seen.failed)
+
+
+@pytest.mark.parametrize("kind", ["ct", "mr", "us", "mg"])
+def test_a_study_is_opened_and_seen(bridge, studies, chromium, kind):
+    seen = Seen(chromium)
+    chromium.get(f"http://127.0.0.1:{bridge.web}/ohif/viewer?StudyInstanceUIDs={studies[kind]}")
+    assert until(90, lambda: shades(chromium) > 30), seen.look().bad()
+    seen.look()
+    assert seen.of("/metadata") and (seen.of("/frames/") or seen.of("/thumbnail")), seen.answers
+    assert not seen.bad(), seen.bad()
+
+
+@pytest.mark.parametrize("kind", ["sr"])
+def test_a_document_is_opened(bridge, studies, chromium, kind):
+    seen = Seen(chromium)
+    chromium.get(f"http://127.0.0.1:{bridge.web}/ohif/viewer?StudyInstanceUIDs={studies[kind]}")
+    assert until(90, lambda: seen.look().of("/metadata")), seen.answers
+    until(5, lambda: seen.look().of("/rendered") or seen.of("/bulkdata"))
+    assert not seen.look().bad(), seen.bad()
+
+
+def test_its_default_settings_work_from_another_origin(bridge, studies, chromium, elsewhere):
+    seen = Seen(chromium)
+    chromium.get(f"{elsewhere[0]}/viewer?StudyInstanceUIDs={studies['ct']}")
+    assert until(90, lambda: shades(chromium) > 30), seen.look().bad()
+    seen.look()
+    assert seen.of("/frames/") and not [b for b in seen.bad() if "/thumbnail" not in b[1]], seen.bad()
