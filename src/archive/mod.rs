@@ -16,6 +16,7 @@ mod retrieve;
 mod search;
 mod shared;
 mod space;
+mod spool;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verify;
@@ -29,6 +30,7 @@ pub use receive::{Committing, Intake, Offer, Received};
 pub use reconcile::ReconcileReport;
 pub use retrieve::InstanceFile;
 pub use shared::DataDirLock;
+pub use spool::Spool;
 pub use verify::{VerifyReport, verify};
 
 use crate::config::{Limits, Storage};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Free space is looked at again after every so many bytes of one instance.
-const SPACE_CHECKED_EVERY: u64 = 1 << 20;
+pub(super) const SPACE_CHECKED_EVERY: u64 = 1 << 20;
 /// How much of a data set is held until it says what it is: (0008,0016) and (0008,0018) stand among its
 /// first attributes (PS3.5 §7.1), and nothing large may come before them.
 const GATHERED_MAX: usize = 256 << 10;

@@ -6,6 +6,8 @@ pub mod arrival;
 pub mod attributes;
 pub mod byte_order;
 pub mod clock;
+pub mod codestream;
+pub mod compose;
 pub mod explicit;
 pub mod failure;
 pub mod file_meta;

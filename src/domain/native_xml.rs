@@ -1,6 +1,10 @@
 //! The Native DICOM Model (PS3.19 §A.1) of a data set, from its DICOM JSON Model (PS3.18 Annex F): the two
 //! say the same in other words.
 
+mod read;
+
+pub use read::{NativeXmlError, read};
+
 use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::StandardDataDictionary;

@@ -8,7 +8,7 @@
 //! conflicts/<ulid>.dcm           what came under a UID that other content has
 //! ```
 
-use super::{Disk, Operation, PartFile, StoreError, StoredReader};
+use super::{Disk, Operation, PartFile, Spool, StoreError, StoredReader};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -95,6 +95,10 @@ impl InstanceStore {
     /// A new, empty part file.
     pub fn new_part(&self) -> Result<PartFile, StoreError> {
         PartFile::create(&self.disk, self.data_dir.join(INCOMING).join(format!("{}.part", ulid::Ulid::generate())))
+    }
+    /// A new, empty file that has no name.
+    pub fn new_spool(&self) -> Result<Spool, StoreError> {
+        Spool::create(&self.disk, &self.data_dir.join(INCOMING).join(format!("{}.part", ulid::Ulid::generate())))
     }
     /// Removes every part file: none of them was ever acknowledged. Only while nothing arrives.
     pub fn remove_parts(&self) -> Result<usize, StoreError> {

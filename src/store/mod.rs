@@ -5,6 +5,7 @@ mod error;
 mod layout;
 pub mod part10;
 mod read;
+mod spool;
 mod write;
 #[cfg(target_os = "linux")]
 mod writeback;
@@ -13,4 +14,5 @@ pub use disk::{Disk, Faults, Space};
 pub use error::{Operation, StoreError};
 pub use layout::{Folder, InstanceStore, Place};
 pub use read::StoredReader;
+pub use spool::Spool;
 pub use write::{Digests, PartFile};

@@ -19,7 +19,7 @@ pub(super) struct Lingering {
 }
 
 impl Lingering {
-    pub(super) fn new(body: Body) -> Body {
+    pub(super) fn over(body: Body) -> Body {
         Body::new(Self { body: Some(body) })
     }
 }

@@ -87,7 +87,7 @@ where
     parts.extensions.insert(id);
 
     let upload = is_upload(&method, route.as_ref());
-    let body = if upload { Lingering::new(body) } else { body };
+    let body = if upload { Lingering::over(body) } else { body };
     let mut response = match admit(web, &parts, route.is_some(), upload).await {
         Err(problem) => problem.into_response(),
         Ok(Admitted::Answered(response)) => response,

@@ -15,6 +15,7 @@ use crate::domain::transfer_syntax::{self, Encoding, TransferSyntax};
 use crate::domain::uid::{SopClassUid, SopInstanceUid};
 use crate::imaging::Imaging;
 use crate::index::{Index, IndexSettings};
+use crate::store::Disk;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -55,10 +56,19 @@ impl Client {
     }
 
     pub async fn with(config: config::Web) -> Self {
+        Self::open(config, Disk::default()).await
+    }
+
+    /// Over a disk that a test may break.
+    pub async fn on(disk: Disk) -> Self {
+        Self::open(config::Web::default(), disk).await
+    }
+
+    async fn open(config: config::Web, disk: Disk) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Clock::system();
         let index = Index::open(dir.path(), IndexSettings::default(), clock.clone()).await.unwrap();
-        let archive = open_archive(dir.path(), index.clone(), clock.clone()).await;
+        let archive = open_archive(dir.path(), index.clone(), clock.clone(), disk).await;
         let readiness = ops::Readiness::default();
         readiness.set(true);
         let url = "http://127.0.0.1:8081";
@@ -118,12 +128,22 @@ impl Client {
         headers: &[(&'static str, &str)],
         body: &'static str,
     ) -> Response<Bytes> {
+        let json = [(header::CONTENT_TYPE.as_str(), "application/json")];
+        let headers = if body.is_empty() { headers.to_vec() } else { [&json, headers].concat() };
+        self.send(who, method, path, &headers, Body::from(body)).await
+    }
+
+    pub async fn send(
+        &self,
+        who: &Who,
+        method: &str,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: Body,
+    ) -> Response<Bytes> {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, "localhost:8080");
         for (name, value) in headers {
             request = request.header(*name, *value);
-        }
-        if !body.is_empty() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
         }
         if matches!(who, Who::Nobody) {
             request = request.header("x-forwarded-for", "192.0.2.1");
@@ -142,7 +162,7 @@ impl Client {
                 (&self.web_router, Peer::Tcp { remote, local })
             }
         };
-        let request = request.extension(peer).body(Body::from(body)).unwrap();
+        let request = request.extension(peer).body(body).unwrap();
         let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
         Response::from_parts(parts, body.collect().await.unwrap().to_bytes())
     }
@@ -153,8 +173,8 @@ pub fn text(headers: &HeaderMap, name: &str) -> String {
     headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
 }
 
-async fn open_archive(dir: &std::path::Path, index: Index, clock: Clock) -> Archive {
-    let settings = ArchiveSettings { data_dir: dir.to_owned(), storage: without_ballast(), ..Default::default() };
+async fn open_archive(dir: &std::path::Path, index: Index, clock: Clock, disk: Disk) -> Archive {
+    let settings = ArchiveSettings { data_dir: dir.to_owned(), storage: without_ballast(), disk, ..Default::default() };
     Archive::start(settings, index, clock).await.unwrap().0
 }
 

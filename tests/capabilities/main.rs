@@ -9,4 +9,5 @@ mod receive;
 mod restart;
 mod retrieve;
 mod search;
+mod store_over_web;
 mod tls;

@@ -127,6 +127,23 @@ impl Dataset {
         format!("/dicom-web/studies/{}", self.study_uid())
     }
 
+    /// In the file format, as other software writes it: with a preamble and another's name in it.
+    pub fn file(&self) -> Vec<u8> {
+        let meta = Self { elements: BTreeMap::new(), syntax: self.syntax }
+            .raw(0x0002_0001, "OB", vec![0, 1])
+            .text(0x0002_0002, "UI", &self.value(0x0008_0016))
+            .text(0x0002_0003, "UI", &self.instance_uid())
+            .text(0x0002_0010, "UI", self.syntax)
+            .text(0x0002_0012, "UI", "1.2.3.4")
+            .text(0x0002_0013, "SH", "OTHER");
+        let length = (meta.bytes().len() as u32).to_le_bytes().to_vec();
+        let mut file = b"II*\0".repeat(32);
+        file.extend_from_slice(b"DICM");
+        file.extend_from_slice(&meta.raw(0x0002_0000, "UL", length).bytes());
+        file.extend_from_slice(&self.bytes());
+        file
+    }
+
     /// Explicit VR Little Endian.
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();

@@ -3,10 +3,14 @@
 
 use super::body::Portion;
 use super::content_type::ContentType;
+use super::metadata::{Collected, Notation};
 use super::outcome::{Failed, Outcome, warning};
-use super::part::InstancePart;
+use super::part::{DICOM_XML, InstancePart, is_storage};
 use super::related::{Event, PartFault, PartHeader, Reader};
-use crate::archive::{Archive, InstanceUids, Intake, ReceiveError, Received, Source};
+use super::wrap::{self, Wrapped, wrap};
+use crate::archive::{Archive, InstanceUids, Intake, Offer, ReceiveError, Received, Source};
+use crate::config::ConflictAnswer;
+use crate::domain::compose::Piece;
 use crate::domain::failure::Failure;
 use crate::domain::uid::{SopClassUid, SopInstanceUid, StudyInstanceUid};
 use crate::web::Web;
@@ -67,8 +71,14 @@ pub struct Desk {
     syncs: Arc<Semaphore>,
     parts_max: usize,
     part: Option<Part>,
+    /// Metadata and bulk data, until the body has ended.
+    collected: Collected,
+    depth_max: u32,
+    parsers: Arc<Semaphore>,
     flying: VecDeque<Flying>,
     outcomes: Vec<Option<Outcome>>,
+    /// Parts that began.
+    parts: usize,
     /// Parts beyond `limits.upload_parts`.
     beyond: usize,
 }
@@ -76,6 +86,8 @@ pub struct Desk {
 /// The part that is arriving.
 enum Part {
     Instance(Box<InstancePart>),
+    Metadata,
+    Bulk,
     Refused(Failed),
     /// Beyond the limit: read, and counted only.
     Beyond,
@@ -99,6 +111,10 @@ impl Desk {
             syncs: web.uploads.syncs.clone(),
             parts_max: web.limits.upload_parts as usize,
             part: None,
+            collected: Collected::default(),
+            depth_max: web.limits.sequence_depth,
+            parsers: web.uploads.parsers.clone(),
+            parts: 0,
             flying: VecDeque::new(),
             outcomes: Vec::new(),
             beyond: 0,
@@ -162,8 +178,12 @@ impl Desk {
             match reader.next() {
                 Ok(None) => return Ok(()),
                 Ok(Some(Event::Part(header))) => {
-                    let part = self.outcomes.len().lt(&self.parts_max).then(|| part(header, parts));
-                    self.part = Some(part.unwrap_or(Part::Beyond));
+                    self.parts += 1;
+                    self.part = Some(if self.parts > self.parts_max {
+                        Part::Beyond
+                    } else {
+                        part(header, parts, &mut self.collected)
+                    });
                 }
                 Ok(Some(Event::Data(bytes))) => self.data(&bytes),
                 Ok(Some(Event::PartEnd)) => self.part_end(),
@@ -179,8 +199,11 @@ impl Desk {
     }
 
     fn data(&mut self, bytes: &Bytes) {
-        if let Some(Part::Instance(part)) = &mut self.part {
-            part.write(&self.counter, bytes);
+        match &mut self.part {
+            Some(Part::Instance(part)) => part.write(&self.counter, bytes),
+            Some(Part::Metadata) => self.collected.metadata(bytes),
+            Some(Part::Bulk) => self.collected.bulk(&self.counter.archive, bytes),
+            Some(Part::Refused(_) | Part::Beyond) | None => {}
         }
     }
 
@@ -195,7 +218,7 @@ impl Desk {
             }
             Some(Part::Refused(failed)) => self.outcomes.push(Some(Outcome::Failed(failed))),
             Some(Part::Beyond) => self.beyond += 1,
-            None => {}
+            Some(Part::Metadata | Part::Bulk) | None => {}
         }
     }
 
@@ -203,6 +226,11 @@ impl Desk {
     fn cut_off(&mut self, failed: Failed) {
         let (class, instance) = match self.part.take() {
             Some(Part::Instance(part)) => part.stated(),
+            // What was collected is not whole either.
+            Some(Part::Metadata | Part::Bulk) => {
+                self.collected = Collected::default();
+                (None, None)
+            }
             Some(Part::Refused(_) | Part::Beyond) | None => (None, None),
         };
         self.outcomes.push(Some(Outcome::Failed(failed.of(class, instance))));
@@ -232,6 +260,62 @@ impl Desk {
         self.outcomes.push(None);
     }
 
+    /// Writes the instances of the metadata, now that all bulk data is there.
+    fn compose(&mut self) {
+        if !self.collected.has_metadata() && self.collected.bulk.is_empty() {
+            return;
+        }
+        // A document in memory is many times what it is in the body: one after the other, over all uploads.
+        let parsers = self.parsers.clone();
+        let _turn = self.runtime.block_on(parsers.acquire());
+        let mut collected = std::mem::take(&mut self.collected);
+        let datasets = collected.datasets();
+        let alone = datasets.len() == 1;
+        for dataset in datasets {
+            let (class, instance) = dataset.as_ref().map(wrap::names).unwrap_or_default();
+            let written = dataset
+                .and_then(|dataset| wrap(dataset, &mut collected, self.depth_max, alone))
+                .and_then(|wrapped| self.write(wrapped, &collected));
+            match written {
+                Ok(intake) => self.send(intake, class, instance),
+                Err(failed) => self.outcomes.push(Some(Outcome::Failed(failed.of(class, instance)))),
+            }
+        }
+        for _ in collected.bulk.iter().filter(|part| !part.used) {
+            let comment = "no metadata refers to this part";
+            self.outcomes.push(Some(Outcome::Failed(Failed::new(Failure::CANNOT_UNDERSTAND, comment))));
+        }
+    }
+
+    fn write(&self, wrapped: Wrapped, collected: &Collected) -> Result<Box<Intake>, Failed> {
+        if !is_storage(&wrapped.class) {
+            return Err(Failed::from(&ReceiveError::ClassNotSupported));
+        }
+        let write = || {
+            let mut intake = self.counter.archive.begin(Offer {
+                source: self.counter.source.clone(),
+                transfer_syntax: wrapped.syntax,
+                sop_class_uid: Some(wrapped.class),
+                sop_instance_uid: Some(wrapped.instance),
+                study_instance_uid: self.counter.study.clone(),
+                conflict: ConflictAnswer::Keep,
+            })?;
+            for piece in wrapped.pieces {
+                match piece {
+                    Piece::Bytes(bytes) => intake.write(&bytes)?,
+                    Piece::Source(number) => {
+                        if let (Some(spool), Some(part)) = (&collected.spool, collected.bulk.get(number)) {
+                            self.counter.took(usize::try_from(part.length()).unwrap_or(usize::MAX));
+                            spool.copy(part.range.clone(), &mut intake)?;
+                        }
+                    }
+                }
+            }
+            Ok(intake)
+        };
+        write().map(Box::new).map_err(|error: ReceiveError| Failed::from(&error))
+    }
+
     /// Waits for the oldest of those on their way.
     fn settle(&mut self) {
         let Some(Flying { at, class, instance, task }) = self.flying.pop_front() else { return };
@@ -253,6 +337,7 @@ impl Desk {
     }
 
     fn close(mut self, outcome: Result<(), Problem>) -> Result<Report, Problem> {
+        self.compose();
         while !self.flying.is_empty() {
             self.settle();
         }
@@ -266,7 +351,7 @@ impl Desk {
 }
 
 /// What a part is, by its header.
-fn part(header: Result<PartHeader, PartFault>, default: &str) -> Part {
+fn part(header: Result<PartHeader, PartFault>, default: &str, collected: &mut Collected) -> Part {
     let cannot = |comment: &str| Part::Refused(Failed::new(Failure::CANNOT_UNDERSTAND, comment));
     let header = match header {
         Ok(header) => header,
@@ -283,6 +368,15 @@ fn part(header: Result<PartHeader, PartFault>, default: &str) -> Part {
     }
     match content.media.as_str() {
         media::DICOM => Part::Instance(Box::new(InstancePart::new(&content))),
+        media::DICOM_JSON | DICOM_XML => {
+            let xml = content.media == DICOM_XML;
+            collected.begin_metadata(if xml { Notation::Xml } else { Notation::Json });
+            Part::Metadata
+        }
+        _ if default != media::DICOM || collected.has_metadata() => {
+            collected.begin_bulk(&header, content);
+            Part::Bulk
+        }
         _ => cannot("the part is of a media type that is not stored"),
     }
 }

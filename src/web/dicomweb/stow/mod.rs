@@ -9,9 +9,11 @@ mod answer;
 mod body;
 mod content_type;
 mod desk;
+mod metadata;
 mod outcome;
 mod part;
 mod related;
+mod wrap;
 
 use super::accept::Accept;
 use super::media;
@@ -39,17 +41,25 @@ const BOUNDARY_MAX: usize = 256;
 const PORTIONS: usize = 32;
 /// Files that are synced at the same time, over all requests: each occupies a thread.
 const SYNCS: usize = 64;
+/// Documents of metadata that are in memory as trees at the same time.
+const PARSERS: usize = 2;
 
 /// What all uploads share.
 #[derive(Debug, Clone)]
 pub struct Uploads {
     requests: Arc<Semaphore>,
     syncs: Arc<Semaphore>,
+    /// Metadata that is being written as instances.
+    parsers: Arc<Semaphore>,
 }
 
 impl Uploads {
     pub fn new(limits: &Limits) -> Self {
-        Self { requests: Arc::new(Semaphore::new(limits.uploads as usize)), syncs: Arc::new(Semaphore::new(SYNCS)) }
+        Self {
+            requests: Arc::new(Semaphore::new(limits.uploads as usize)),
+            syncs: Arc::new(Semaphore::new(SYNCS)),
+            parsers: Arc::new(Semaphore::new(PARSERS)),
+        }
     }
 }
 

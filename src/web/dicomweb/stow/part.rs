@@ -143,6 +143,6 @@ impl InstancePart {
 }
 
 /// Private classes are taken: whoever may write here is trusted to know what they are for.
-fn is_storage(class: &SopClassUid) -> bool {
+pub fn is_storage(class: &SopClassUid) -> bool {
     !matches!(sop_class::kind(class), SopClassKind::Verification | SopClassKind::NotStorage)
 }

@@ -1,1 +1,186 @@
-//! Uploads over the real router and a real archive.
+//! Uploads over the real router and a real archive, on disks that fail.
+
+use super::*;
+use crate::domain::transfer_syntax::{EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN};
+use crate::store::{Disk, Faults, Operation};
+use crate::web::testing::{Client, Dataset, Pixels, Who};
+use axum::http::Response as Answer;
+use bytes::Bytes;
+use rustix::io::Errno;
+use serde_json::Value;
+
+const RELATED: &str = r#"multipart/related; type="application/dicom"; boundary="b0""#;
+
+fn image(number: u32) -> Dataset {
+    Dataset::image(EXPLICIT_VR_LITTLE_ENDIAN, 1, number, Pixels::Words)
+}
+
+fn file(dataset: &Dataset) -> Vec<u8> {
+    let class = crate::domain::uid::SopClassUid::parse(dataset.sop_class_uid).unwrap();
+    let instance = crate::domain::uid::SopInstanceUid::parse(&dataset.sop_instance_uid).unwrap();
+    let mut file = crate::archive::file_header(&class, &instance, &dataset.syntax.uid());
+    file.extend_from_slice(&dataset.bytes);
+    file
+}
+
+fn body(parts: &[Vec<u8>]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for part in parts {
+        body.extend_from_slice(b"\r\n--b0\r\nContent-Type: application/dicom\r\n\r\n");
+        body.extend_from_slice(part);
+    }
+    body.extend_from_slice(b"\r\n--b0--");
+    body
+}
+
+async fn upload(client: &Client, body: impl Into<Body>) -> Answer<Bytes> {
+    client.send(&Who::Loopback, "POST", "/dicom-web/studies", &[("content-type", RELATED)], body.into()).await
+}
+
+/// The status, the instances that are stored, and the reasons of those that are not.
+fn told(answer: &Answer<Bytes>) -> (u16, Vec<String>, Vec<u64>) {
+    let module: Value = serde_json::from_slice(answer.body()).unwrap();
+    let items = |tag: &str| module[tag]["Value"].as_array().cloned().unwrap_or_default();
+    let stored = items("00081199").into_iter().map(|item| item["00081155"]["Value"][0].as_str().unwrap().to_owned());
+    let reasons = items("00081198").into_iter().chain(items("0008119A"));
+    let stored = stored.collect();
+    (answer.status().as_u16(), stored, reasons.map(|item| item["00081197"]["Value"][0].as_u64().unwrap()).collect())
+}
+
+async fn served(client: &Client, uid: &str) -> bool {
+    let path = format!("/dicom-web/studies/1.2/series/1.2.1/instances/{uid}");
+    client.get(&path, &[("accept", "application/dicom; transfer-syntax=*")]).await.status() == 200
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_at_any_moment_is_told_per_instance_and_loses_nothing_acknowledged() {
+    for nth in 0..40 {
+        let faults = Faults::default();
+        let client = Client::on(Disk::with_faults(faults.clone())).await;
+        let images: Vec<_> = (1..=4).map(image).collect();
+        faults.fail_from(nth, Some(Operation::Write), Errno::NOSPC);
+        let parts: Vec<_> = images.iter().map(file).collect();
+        let (status, stored, reasons) = told(&upload(&client, body(&parts)).await);
+        faults.heal();
+        let expected = match stored.len() {
+            0 => 409,
+            4 => 200,
+            _ => 202,
+        };
+        assert_eq!(status, expected, "fault {nth}");
+        assert_eq!(stored.len() + reasons.len(), 4, "every part has its answer");
+        assert!(reasons.iter().all(|reason| *reason == 0xA700), "{reasons:?}");
+        for image in &images {
+            let uid = &image.sop_instance_uid;
+            assert_eq!(served(&client, uid).await, stored.contains(uid), "fault {nth}: {uid}");
+        }
+        // Sent again once there is room, all is well.
+        let (status, stored, _) = told(&upload(&client, body(&parts)).await);
+        assert_eq!((status, stored.len()), (200, 4));
+        if nth > 8 && reasons.is_empty() {
+            return;
+        }
+    }
+    panic!("the last fault came before the end");
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_acknowledged() {
+    let faults = Faults::default();
+    let client = Client::on(Disk::with_faults(faults.clone())).await;
+    assert_eq!(told(&upload(&client, body(&[file(&image(1))])).await).0, 200);
+    faults.fail(0, Some(Operation::Sync), Errno::IO);
+    let parts: Vec<_> = (2..=5).map(|number| file(&image(number))).collect();
+    for _ in 0..2 {
+        let (status, stored, reasons) = told(&upload(&client, body(&parts)).await);
+        assert_eq!((status, stored.len(), reasons), (409, 0, vec![0xA700; 4]));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_leaves_what_was_complete_and_nothing_else() {
+    let client = Client::start().await;
+    let whole = body(&[file(&image(1)), file(&image(2))]);
+    let cut = whole[..whole.len() - 100].to_vec();
+    let chunks: Vec<Result<Bytes, std::io::Error>> =
+        vec![Ok(cut.into()), Err(std::io::ErrorKind::ConnectionReset.into())];
+    let answer = upload(&client, Body::from_stream(futures_util::stream::iter(chunks))).await;
+    assert_eq!(answer.status(), 400);
+    assert!(!served(&client, "1.2.1.2").await, "its last part was not complete");
+}
+
+#[tokio::test]
+async fn a_part_without_its_last_boundary_is_not_stored_and_those_before_it_are() {
+    let client = Client::start().await;
+    let whole = body(&[file(&image(1)), file(&image(2))]);
+    let (status, stored, reasons) = told(&upload(&client, whole[..whole.len() - 8].to_vec()).await);
+    assert_eq!((status, stored, reasons), (202, vec!["1.2.1.1".to_owned()], vec![0xC000]));
+}
+
+#[tokio::test]
+async fn one_instance_may_be_the_body_itself() {
+    let client = Client::start().await;
+    let bare = Dataset::image(IMPLICIT_VR_LITTLE_ENDIAN, 1, 2, Pixels::Words);
+    let cases = [
+        ("application/dicom", file(&image(1)), "1.2.1.1"),
+        ("Application/DICOM; transfer-syntax=1.2.840.10008.1.2", bare.bytes.clone(), "1.2.1.2"),
+    ];
+    for (media, body, uid) in cases {
+        let headers = [("content-type", media)];
+        let answer = client.send(&Who::Loopback, "POST", "/dicom-web/studies/1.2", &headers, body.into()).await;
+        assert_eq!(told(&answer), (200, vec![uid.to_owned()], vec![]));
+        assert!(served(&client, uid).await);
+    }
+    let headers = [("content-type", "application/dicom")];
+    let empty = client.send(&Who::Loopback, "POST", "/dicom-web/studies", &headers, Body::empty()).await;
+    assert_eq!(told(&empty), (409, vec![], vec![0xC000]));
+}
+
+#[tokio::test]
+async fn two_parts_of_one_uid_keep_their_order() {
+    let client = Client::start().await;
+    for round in 0..5_u32 {
+        let first = image(round + 1);
+        let mut second = file(&first);
+        let last = second.len() - 1;
+        second[last] ^= 0xFF;
+        let answer = upload(&client, body(&[file(&first), second.clone(), file(&first)])).await;
+        let module: Value = serde_json::from_slice(answer.body()).unwrap();
+        let warnings: Vec<_> = module["00081199"]["Value"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["00081196"]["Value"][0].as_u64())
+            .collect();
+        assert_eq!((answer.status().as_u16(), warnings), (202, vec![None, Some(0xB111), None]));
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_parts_stores_nothing() {
+    let client = Client::start().await;
+    let answer = upload(&client, "--b0--").await;
+    assert_eq!(told(&answer), (409, vec![], vec![]));
+    assert_eq!(answer.body(), "{}");
+    assert_eq!(upload(&client, "").await.status(), 400);
+}
+
+#[tokio::test]
+async fn other_parts_are_answered_beside_the_instances() {
+    let client = Client::start().await;
+    let instance = [b"\r\n--b0\r\n\r\n".as_slice(), &file(&image(1))].concat();
+    let others = [
+        "Content-Type: text/plain",
+        "Content-Type: nonsense",
+        "Content-Type: application/dicom\r\nContent-Transfer-Encoding: base64",
+        "Content-Type: application/dicom\r\nContent-Encoding: gzip",
+        "no colon",
+    ];
+    let mut sent = instance;
+    for header in others {
+        sent.extend_from_slice(format!("\r\n--b0\r\n{header}\r\n\r\nsomething").as_bytes());
+    }
+    sent.extend_from_slice(b"\r\n--b0--");
+    let (status, stored, reasons) = told(&upload(&client, sent).await);
+    assert_eq!((status, stored.len(), reasons), (202, 1, vec![0xC000; 5]));
+}

@@ -1,0 +1,267 @@
+"""STOW-RS of metadata and bulk data: what comes back is an instance that pydicom reads, with the document or
+the compressed frames in it byte for byte."""
+from __future__ import annotations
+
+import base64
+import io
+import json
+import urllib.error
+import urllib.request
+
+import numpy
+import pydicom
+import pytest
+from conftest import ct
+from PIL import Image
+from pydicom.encaps import generate_frames
+from pydicom.uid import (
+    EncapsulatedPDFStorage,
+    EncapsulatedSTLStorage,
+    SecondaryCaptureImageStorage,
+    VideoPhotographicImageStorage,
+    VLPhotographicImageStorage,
+    generate_uid,
+)
+from test_stow import failures, post
+
+PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
+STL = b"\0" * 80 + (1).to_bytes(4, "little") + bytes(50)
+MP4 = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\0\x10stsdavc1" + bytes(100_001)
+
+
+def element(vr: str, *values) -> dict:
+    return {"vr": vr, "Value": list(values)} if values else {"vr": vr}
+
+
+def metadata(sop_class: str, **more) -> dict:
+    return {
+        "00080005": element("CS", "ISO_IR 192"),
+        "00080016": element("UI", sop_class),
+        "00080018": element("UI", generate_uid()),
+        "00080020": element("DA", "20261121"),
+        "00080060": element("CS", "OT"),
+        "00100010": element("PN", {"Alphabetic": "Müller^Jörg", "Ideographic": "山田"}),
+        "00100020": element("LO", "META-1"),
+        "0020000D": element("UI", generate_uid()),
+        "0020000E": element("UI", generate_uid()),
+        "00200013": element("IS", 1),
+        **{tag.removeprefix("_"): value for tag, value in more.items()},
+    }
+
+
+def related(root: str, *parts: tuple[str, bytes, str | None]) -> tuple[bytes, str]:
+    body = b""
+    for content_type, data, location in parts:
+        body += f"\r\n--b0\r\nContent-Type: {content_type}\r\n".encode()
+        body += (f"Content-Location: {location}\r\n" if location else "").encode() + b"\r\n" + data
+    return body + b"\r\n--b0--\r\n", f'multipart/related; type="{root}"; boundary=b0'
+
+
+def store(bridge, datasets, *bulk: tuple[str, bytes, str | None], path: str = "/studies"):
+    part = ("application/dicom+json; charset=utf-8", json.dumps(datasets).encode(), None)
+    body, content_type = related("application/dicom+json", part, *bulk)
+    return post(bridge, body, content_type, path)
+
+
+def uids(dataset: dict) -> list[str]:
+    return [dataset[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")]
+
+
+def fetched(bridge, dataset: dict) -> pydicom.Dataset:
+    study, series, instance = uids(dataset)
+    url = f"{bridge.root}/studies/{study}/series/{series}/instances/{instance}"
+    request = urllib.request.Request(url, headers={"Accept": "application/dicom; transfer-syntax=*"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return pydicom.dcmread(io.BytesIO(answer.read()))
+
+
+def jpeg(width: int = 48, height: int = 32, mode: str = "RGB", **options) -> bytes:
+    out = io.BytesIO()
+    shape = (height, width, 3) if mode == "RGB" else (height, width)
+    pixels = numpy.indices(shape).sum(axis=0).astype("uint8")
+    Image.fromarray(pixels, mode).save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("refers", [True, False], ids=["by its URI", "alone"])
+@pytest.mark.parametrize(
+    ("sop_class", "media", "data"),
+    [(EncapsulatedPDFStorage, "application/pdf", PDF), (EncapsulatedSTLStorage, "model/stl", STL)],
+    ids=["PDF", "STL"],
+)
+def test_a_document_becomes_an_instance(shared, sop_class, media, data, refers):
+    dataset = metadata(sop_class)
+    if refers:
+        dataset["00420011"] = {"vr": "OB", "BulkDataURI": "doc/1"}
+    status, _, answer = store(shared, [dataset], (media, data, "doc/1" if refers else None))
+    assert status == 200, answer
+    assert answer["00081199"]["Value"][0]["00081155"]["Value"] == [uids(dataset)[2]]
+    ds = fetched(shared, dataset)
+    assert (ds.SOPClassUID, ds.MIMETypeOfEncapsulatedDocument) == (sop_class, media)
+    assert ds.EncapsulatedDocument[: ds.EncapsulatedDocumentLength] == data
+    assert len(ds.EncapsulatedDocument) == len(data) + len(data) % 2
+    assert str(ds.PatientName) == "Müller^Jörg=山田"
+
+
+def test_a_photograph_is_described_by_its_jpeg(shared):
+    data = jpeg()
+    for sop_class in (VLPhotographicImageStorage, SecondaryCaptureImageStorage):
+        dataset = metadata(sop_class, _7FE00010={"vr": "OB", "BulkDataURI": "http://elsewhere.example/photo"})
+        status, _, answer = store(shared, [dataset], ("image/jpeg", data, "http://elsewhere.example/photo"))
+        assert status == 200, answer
+        ds = fetched(shared, dataset)
+        assert ds.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.50"
+        assert (ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.BitsStored) == (32, 48, 3, 8)
+        assert (ds.PhotometricInterpretation, ds.LossyImageCompression) == ("YBR_FULL_422", "01")
+        frame = next(generate_frames(ds.PixelData, number_of_frames=1))
+        assert frame[: len(data)] == data
+        assert ds.pixel_array.shape == (32, 48, 3)
+
+
+def test_frames_come_in_parts_of_one_name(shared):
+    frames = [jpeg(mode="L", quality=quality) for quality in (50, 70, 90)]
+    dataset = metadata(SecondaryCaptureImageStorage, _7FE00010={"vr": "OB", "BulkDataURI": "f"})
+    status, _, answer = store(shared, [dataset], *(("image/jpeg", frame, "f") for frame in frames))
+    assert status == 200, answer
+    ds = fetched(shared, dataset)
+    assert (ds.NumberOfFrames, ds.PhotometricInterpretation) == (3, "MONOCHROME2")
+    assert [f[: len(g)] for f, g in zip(generate_frames(ds.PixelData, number_of_frames=3), frames)] == frames
+    with urllib.request.urlopen(
+        urllib.request.Request(
+            "{}/studies/{}/series/{}/instances/{}/frames/2".format(shared.root, *uids(dataset)),
+            headers={"Accept": "image/jpeg"},
+        ),
+        timeout=30,
+    ) as answer:
+        assert answer.read()[: len(frames[1])] == frames[1]
+
+
+def test_a_video_is_one_stream_of_one_fragment(shared):
+    described = {
+        "_00280002": element("US", 3), "_00280004": element("CS", "YBR_PARTIAL_420"), "_00280006": element("US", 0),
+        "_00280008": element("IS", 25), "_00280010": element("US", 1080), "_00280011": element("US", 1920),
+        "_00280100": element("US", 8), "_00280101": element("US", 8), "_00280102": element("US", 7),
+        "_00280103": element("US", 0), "_7FE00010": {"vr": "OB", "BulkDataURI": "v"},
+    }
+    dataset = metadata(VideoPhotographicImageStorage, **described)
+    assert store(shared, [dataset], ("video/mp4", MP4, "v"))[0] == 200
+    ds = fetched(shared, dataset)
+    assert ds.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.102"
+    assert next(generate_frames(ds.PixelData, number_of_frames=1))[: len(MP4)] == MP4
+    dataset = metadata(VideoPhotographicImageStorage, **described)
+    media = "video/mp4; transfer-syntax=1.2.840.10008.1.2.4.107"
+    assert store(shared, [dataset], (media, MP4, "v"))[0] == 200
+    assert fetched(shared, dataset).file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.107"
+    # What the stream does not say, the metadata must.
+    status, _, answer = store(shared, [metadata(VideoPhotographicImageStorage, _7FE00010=described["_7FE00010"])], ("video/mp4", MP4, "v"))
+    assert (status, failures(answer)) == (409, [0xA900])
+    assert "(0028,0002)" in json.dumps(answer["00081198"])
+
+
+@pytest.mark.parametrize("form", ["json", "xml", "python"])
+def test_a_whole_study_goes_out_as_metadata_and_comes_back_the_same(shared, form):
+    source = [ct(number=n, size=16) for n in (1, 2, 3)]
+    for ds in source[1:]:
+        ds.StudyInstanceUID, ds.SeriesInstanceUID = source[0].StudyInstanceUID, source[0].SeriesInstanceUID
+    bulk, documents = [], []
+    for number, ds in enumerate(source):
+        ds.PatientName = "Yamada^Tarou=山田^太郎=やまだ^たろう"
+        item = pydicom.Dataset()
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "113000", "DCM", "Of <Interest> & \"more\""
+        ds.ConceptNameCodeSequence = [item, pydicom.Dataset()]
+        bulk.append(("application/octet-stream", ds.PixelData, f"px/{number}"))
+        documents.append(ds.to_json_dict(256, lambda element, number=number: f"px/{number}"))
+    if form == "xml":
+        parts = [("application/dicom+xml", native(document), None) for document in documents]
+        body, content_type = related("application/dicom+xml", *parts, *bulk)
+        status, _, answer = post(shared, body, content_type)
+    elif form == "json":
+        status, _, answer = store(shared, documents, *bulk)
+    else:
+        # Everything inline, as one data set that is not in an array.
+        status = 200
+        for ds in source:
+            one, _, answer = store(shared, json.loads(ds.to_json(1 << 20)))
+            status = max(status, one)
+    assert status == 200, answer
+    for ds in source:
+        back = fetched(shared, ds.to_json_dict())
+        assert back.PixelData == ds.PixelData
+        back.file_meta = ds.file_meta
+        assert back == ds
+
+
+def native(document: dict) -> bytes:
+    """The Native DICOM Model by hand, so that nothing of ours writes what ours reads."""
+    import xml.etree.ElementTree as ElementTree
+
+    def fill(parent, dataset):
+        for tag, attribute in dataset.items():
+            node = ElementTree.SubElement(parent, "DicomAttribute", tag=tag, vr=attribute["vr"])
+            if uri := attribute.get("BulkDataURI"):
+                ElementTree.SubElement(node, "BulkData", uri=uri)
+            for number, value in enumerate(attribute.get("Value", []), 1):
+                if attribute["vr"] == "SQ":
+                    fill(ElementTree.SubElement(node, "Item", number=str(number)), value)
+                elif attribute["vr"] == "PN":
+                    name = ElementTree.SubElement(node, "PersonName", number=str(number))
+                    for group, text in value.items():
+                        written = ElementTree.SubElement(name, group)
+                        for part, component in zip(("FamilyName", "GivenName"), text.split("^")):
+                            ElementTree.SubElement(written, part).text = component
+                else:
+                    ElementTree.SubElement(node, "Value", number=str(number)).text = str(value)
+
+    root = ElementTree.Element("NativeDicomModel", {"xmlns": "http://dicom.nema.org/PS3.19/models/NativeDICOM"})
+    fill(root, document)
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def test_what_is_missing_or_wrong_is_told_per_instance(shared):
+    pixels = {"vr": "OB", "BulkDataURI": "p"}
+    good = metadata(EncapsulatedPDFStorage, _00420011={"vr": "OB", "BulkDataURI": "d"})
+    cases = {
+        "no series": (metadata(EncapsulatedPDFStorage, _0020000E=element("UI")), 0xC000),
+        "bad uid": (metadata(EncapsulatedPDFStorage, _0020000D=element("UI", "1.x")), 0xC000),
+        "no such part": (metadata(EncapsulatedPDFStorage, _00420011={"vr": "OB", "BulkDataURI": "http://169.254.169.254/"}), 0xC902),
+        "bad value": (metadata(EncapsulatedPDFStorage, _00280010=element("US", 70000)), 0xC901),
+        "bad vr": (metadata(EncapsulatedPDFStorage, _00280010=element("ZZ", 1)), 0xC901),
+        "bad tag": (metadata(EncapsulatedPDFStorage, _Rows=element("US", 1)), 0xC901),
+        "a PDF is no STL": (metadata(EncapsulatedSTLStorage, _00420011={"vr": "OB", "BulkDataURI": "d"}), 0xA900),
+        "no picture": (metadata(SecondaryCaptureImageStorage, _7FE00010=pixels), 0xC000),
+        "not storage": (metadata("1.2.840.10008.5.1.4.1.2.1.1"), 0x0122),
+    }
+    datasets = [good, *(dataset for dataset, _ in cases.values())]
+    status, _, answer = store(
+        shared, datasets, ("application/pdf", PDF, "d"), ("image/jpeg", b"no jpeg", "p"), ("text/plain", b"x", "nobody's")
+    )
+    assert status == 202
+    assert [item["00081155"]["Value"][0] for item in answer["00081199"]["Value"]] == [uids(good)[2]]
+    told = {item["00081155"]["Value"][0]: item["00081197"]["Value"][0] for item in answer["00081198"]["Value"]}
+    for what, (dataset, code) in cases.items():
+        assert told[dataset["00080018"]["Value"][0]] == code, what
+    others = [item["00081197"]["Value"][0] for item in answer["0008119A"]["Value"]]
+    assert 0xC000 in others, "a part that nothing refers to"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b"", b"{", b"7", b"[7]", b"[" * 100_000, b'{"00080018":' * 1000, b'[{"00081199":{"vr":"SQ","Value":' * 60, b"\xff\xfe"],
+    ids=["empty", "cut", "number", "array of numbers", "deep array", "deep object", "deep sequences", "no UTF-8"],
+)
+def test_hostile_metadata_is_one_failure_and_nothing_else(shared, document):
+    for root in ("application/dicom+json", "application/dicom+xml"):
+        body, content_type = related(root, (root, document, None))
+        status, _, answer = post(shared, body, content_type)
+        assert (status, failures(answer)) == (409, [0xC901])
+    entity = b'<!DOCTYPE x [<!ENTITY a "b">]><NativeDicomModel>&a;</NativeDicomModel>'
+    body, content_type = related("application/dicom+xml", ("application/dicom+xml", entity, None))
+    assert failures(post(shared, body, content_type)[2]) == [0xC901]
+
+
+def test_metadata_of_another_study_than_the_url_is_refused(shared):
+    dataset = metadata(EncapsulatedPDFStorage, _00420011={"vr": "OB", "InlineBinary": base64.b64encode(PDF + b"\n").decode()})
+    assert failures(store(shared, [dataset], path="/studies/1.2.3")[2]) == [0xC409]
+    assert store(shared, [dataset], path=f"/studies/{uids(dataset)[0]}")[0] == 200
+    status, _, answer = store(shared, [dataset])
+    assert status == 200, "the same again is the same"
