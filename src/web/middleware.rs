@@ -88,6 +88,9 @@ where
 
     let upload = is_upload(&method, route.as_ref());
     let body = if upload { Lingering::over(body) } else { body };
+    // hyper drops a Content-Length that stands beside Transfer-Encoding before we can see it, and one of
+    // the two was meant for somebody else (RFC 9112 §6.1): such a request is the last of its connection.
+    let last = parts.headers.contains_key(header::TRANSFER_ENCODING);
     let mut response = match admit(web, &parts, route.is_some(), upload).await {
         Err(problem) => problem.into_response(),
         Ok(Admitted::Answered(response)) => response,
@@ -113,6 +116,9 @@ where
     let headers = response.headers_mut();
     secure(headers, !web.config.cors_origins.is_empty());
     cors::expose(headers, origin);
+    if last {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(HeaderName::from_static("x-request-id"), value);
     }
@@ -138,9 +144,7 @@ async fn admit(web: &Web, request: &Parts, known_route: bool, upload: bool) -> R
         return Err(Problem::internal());
     };
     caller::check_host(&web.config, peer, &request.uri, headers)?;
-    // hyper drops a Content-Length that stands beside Transfer-Encoding before we can see it, and one
-    // of the two was meant for somebody else (RFC 9112 §6.1). Only uploads come in bodies of unknown length,
-    // and a chunked one is the last request of its connection.
+    // Only uploads come in bodies of unknown length.
     let mut transfer = headers.get_all(header::TRANSFER_ENCODING).iter();
     let chunked = transfer.next().is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
     let plain = !headers.contains_key(header::TRANSFER_ENCODING);

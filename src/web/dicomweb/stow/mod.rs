@@ -28,7 +28,7 @@ use crate::web::serve::Peer;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use content_type::ContentType;
 use desk::{Desk, Framing, Report};
@@ -107,13 +107,7 @@ async fn store(
     };
     let report = take_in(web, source(caller, &head), study, framing, body).await?;
     report.count();
-    let mut response = answer::render(&report, &base.dicomweb(), media);
-    // Whoever sent both Content-Length and Transfer-Encoding meant two requests (RFC 9112 §6.1): hyper shows
-    // only the latter, so a chunked one is the last of its connection.
-    if head.headers.contains_key(header::TRANSFER_ENCODING) {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    Ok(response)
+    Ok(answer::render(&report, &base.dicomweb(), media))
 }
 
 /// Runs the desk over the body until every part has its answer.
