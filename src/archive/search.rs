@@ -2,7 +2,9 @@
 
 use super::Archive;
 use crate::domain::instance::Selector;
+use crate::domain::level::Level;
 use crate::domain::query::{Page, Query};
+use crate::domain::restriction::Restriction;
 use crate::domain::uid::StudyInstanceUid;
 use crate::index::{IndexError, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
 use futures_util::Stream;
@@ -10,6 +12,12 @@ use futures_util::Stream;
 impl Archive {
     pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
         self.shared.index.search(query).await
+    }
+    /// Whether a study is there for somebody who may see no more than `only`.
+    pub async fn shows(&self, only: &Restriction, study: &StudyInstanceUid) -> Result<bool, IndexError> {
+        let mut query = Query::new(Level::Study);
+        (query.study, query.only, query.limit) = (Some(study.clone()), Some(only.clone()), Some(1));
+        Ok(!self.search(&query).await?.rows.is_empty())
     }
     /// The instances of a study or series, or one; by series number, instance number and UID.
     pub async fn instances(&self, selector: &Selector) -> Result<Vec<InstanceRow>, IndexError> {

@@ -23,6 +23,7 @@ pub mod phi;
 pub mod query;
 pub mod reading;
 pub mod recode;
+pub mod restriction;
 pub mod sop_class;
 pub mod text;
 pub mod transfer_syntax;

@@ -5,6 +5,7 @@
 
 use super::attributes::{Attribute, Attributes};
 use super::level::Level;
+use super::restriction::Restriction;
 use super::uid::{SeriesInstanceUid, SopInstanceUid, StudyInstanceUid, TransferSyntaxUid};
 use dicom_core::{Tag, VR};
 
@@ -26,13 +27,16 @@ pub struct Query {
     pub fuzzy: bool,
     pub limit: Option<u32>,
     pub offset: u32,
+    /// What is outside is not there.
+    pub only: Option<Restriction>,
 }
 
 impl Query {
     /// Everything at `level`, newest study first.
     pub fn new(level: Level) -> Self {
         let (study, series, keys) = (None, None, Vec::new());
-        Self { level, study, series, keys, include: Include::Default, fuzzy: false, limit: None, offset: 0 }
+        let (include, fuzzy, limit, offset, only) = (Include::Default, false, None, 0, None);
+        Self { level, study, series, keys, include, fuzzy, limit, offset, only }
     }
     pub fn key(mut self, tag: Tag, rule: Match) -> Self {
         self.keys.push((tag, rule));

@@ -14,6 +14,7 @@ use super::{columns, found::Reading};
 use crate::domain::attributes::{Attribute, lookup, tags};
 use crate::domain::level::Level;
 use crate::domain::query::{Match, Page, Query};
+use crate::domain::restriction::Restriction;
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags as dictionary;
 use sqlx::Row;
@@ -100,10 +101,12 @@ fn keys(query: &Query) -> Result<Vec<Key<'_>>, IndexError> {
     Ok(keys)
 }
 
+const BY_PATIENT_ID: &str = "study INDEXED BY study_by_patient_id";
+
 /// Exact keys with an index that is in the order of the answers, the most telling first.
 const EXACT: [(Tag, &str); 4] = [
     (dictionary::ACCESSION_NUMBER, "study INDEXED BY study_by_accession_number"),
-    (dictionary::PATIENT_ID, "study INDEXED BY study_by_patient_id"),
+    (dictionary::PATIENT_ID, BY_PATIENT_ID),
     (dictionary::STUDY_ID, "study INDEXED BY study_by_study_id"),
     (dictionary::PATIENT_BIRTH_DATE, "study INDEXED BY study_by_birth_date"),
 ];
@@ -116,11 +119,15 @@ async fn start<'a>(reader: &mut Reader, query: &'a Query, keys: &[Key<'a>]) -> R
     if exact(tags::SOP_INSTANCE_UID) {
         return Ok(Start::Instance);
     }
-    if query.study.is_some() || exact(tags::STUDY_INSTANCE_UID) {
+    let only = query.only.as_ref();
+    if query.study.is_some() || exact(tags::STUDY_INSTANCE_UID) || only.is_some_and(|only| only.studies.is_some()) {
         return Ok(Start::Study);
     }
     if query.series.is_some() || exact(tags::SERIES_INSTANCE_UID) {
         return Ok(Start::Series);
+    }
+    if only.is_some_and(|only| only.patient.is_some()) {
+        return Ok(Start::Exact(BY_PATIENT_ID));
     }
     if let Some((_, table)) = EXACT.iter().find(|(tag, _)| exact(*tag)) {
         return Ok(Start::Exact(table));
@@ -222,6 +229,9 @@ fn statement(query: &Query, keys: &[Key<'_>], start: &Start<'_>, limit: u32) -> 
     if let Some(study) = &query.study {
         sql.push(" AND study.study_instance_uid = ").push_bind(study.to_string());
     }
+    if let Some(only) = &query.only {
+        push_only(&mut sql, only);
+    }
     if let Some(series) = &query.series {
         push_series(&mut sql, query.level, series.as_str());
     }
@@ -276,6 +286,25 @@ fn push_from(sql: &mut Sql, level: Level, start: &Start<'_>) {
     }
     if level >= Level::Instance {
         sql.push(" CROSS JOIN instance ON instance.series_id = series.id");
+    }
+}
+
+/// What lies outside does not exist for this caller; neither does a study whose patient is in doubt.
+fn push_only(sql: &mut Sql, only: &Restriction) {
+    sql.push(" AND study.blocked = 0");
+    if let Some(studies) = &only.studies {
+        sql.push(" AND study.study_instance_uid IN (");
+        let mut list = sql.separated(", ");
+        for study in studies.iter() {
+            list.push_bind(study.to_string());
+        }
+        sql.push(")");
+    }
+    if let Some(patient) = &only.patient {
+        sql.push(" AND study.patient_id <> '' AND study.patient_id = ").push_bind(patient.id.expose().clone());
+        if let Some(issuer) = &patient.issuer {
+            sql.push(" AND study.issuer_of_patient_id = ").push_bind(issuer.expose().clone());
+        }
     }
 }
 

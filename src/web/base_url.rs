@@ -3,6 +3,7 @@
 
 use super::Web;
 use super::caller::host_of;
+use super::middleware::Given;
 use super::serve::{Peer, trusts};
 use crate::config;
 use axum::extract::FromRequestParts;
@@ -64,6 +65,9 @@ impl fmt::Display for BaseUrl {
 impl FromRequestParts<Web> for BaseUrl {
     type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Infallible> {
+        if let Some(given) = parts.extensions.get::<Given>() {
+            return Ok(Self(given.base.clone()));
+        }
         let peer = parts.extensions.get::<Peer>().copied();
         Ok(Self::of(&web.config, peer, &parts.uri, &parts.headers))
     }

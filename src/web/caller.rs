@@ -7,6 +7,7 @@ use super::serve::{Peer, trusts};
 use crate::audit::{Actor, RecordId};
 use crate::config::{self, Anonymous};
 use crate::domain::arrival::Uploader;
+use crate::domain::restriction::Restriction;
 use crate::domain::uid::StudyInstanceUid;
 use crate::net::tls::ClientCertificate;
 use axum::extract::FromRequestParts;
@@ -96,12 +97,22 @@ pub enum Kind {
 pub struct Caller {
     pub kind: Kind,
     pub scopes: Scopes,
+    /// All that there is for this caller, when that is not everything. Held by the gate (`restricted`) for
+    /// every route that names a study, by searches, and by routes being closed that do neither.
+    pub restriction: Option<Restriction>,
 }
 
 impl Caller {
-    pub const NOBODY: Self = Self { kind: Kind::Nobody, scopes: Scopes::NONE };
-    pub const LOOPBACK: Self = Self { kind: Kind::Loopback, scopes: Scopes::ALL };
-    pub const CONTROL: Self = Self { kind: Kind::Control, scopes: Scopes::ALL };
+    pub const NOBODY: Self = Self::new(Kind::Nobody, Scopes::NONE);
+    pub const LOOPBACK: Self = Self::new(Kind::Loopback, Scopes::ALL);
+    pub const CONTROL: Self = Self::new(Kind::Control, Scopes::ALL);
+
+    pub const fn new(kind: Kind, scopes: Scopes) -> Self {
+        Self { kind, scopes, restriction: None }
+    }
+    pub fn restricted_to(self, restriction: Option<Restriction>) -> Self {
+        Self { restriction, ..self }
+    }
 
     /// 401 for nobody, 403 for a caller without the scope.
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
@@ -210,7 +221,7 @@ allowed!(
 pub fn certified(web: &config::Web, certificate: &ClientCertificate) -> Option<Caller> {
     let client = web.client.iter().find(|client| client.subject == certificate.subject)?;
     let scopes = client.scopes.iter().fold(Scopes::NONE, |scopes, scope| scopes.with((*scope).into()));
-    Some(Caller { kind: Kind::Certificate { name: client.name.clone() }, scopes })
+    Some(Caller::new(Kind::Certificate { name: client.name.clone() }, scopes))
 }
 
 /// Whether a request without a token speaks for someone at this machine: the TCP peer is loopback, no
@@ -443,7 +454,7 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_for_a_token_and_a_token_for_its_scope() {
-        let token = Caller { kind: Kind::Token { id: "1".into() }, scopes: Scopes::NONE.with(Scope::Read) };
+        let token = Caller::new(Kind::Token { id: "1".into() }, Scopes::NONE.with(Scope::Read));
         let status = |caller: &Caller, scope| caller.require(scope).err().map(|problem| problem.status.as_u16());
         assert_eq!(status(&Caller::NOBODY, Scope::Read), Some(401));
         assert_eq!(status(&token, Scope::Read), None);

@@ -5,7 +5,7 @@ use super::caller::{self, Caller, Kind, Scopes};
 use super::linger::Lingering;
 use super::problem::{Problem, no_such_method, no_such_resource};
 use super::serve::{Peer, Shown};
-use super::{Web, cors};
+use super::{Web, cors, restricted};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
@@ -126,6 +126,15 @@ where
     response
 }
 
+/// A caller whom another gate has let in, and the address under which they reach us; an extension of the
+/// request, which nothing from outside can set.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub caller: Caller,
+    /// What stands before `/dicom-web`.
+    pub base: String,
+}
+
 enum Admitted {
     Answered(Response),
     Caller(Caller),
@@ -143,7 +152,10 @@ async fn admit(web: &Web, request: &Parts, known_route: bool, upload: bool) -> R
     let Some(peer) = request.extensions.get::<Peer>().copied() else {
         return Err(Problem::internal());
     };
-    caller::check_host(&web.config, peer, &request.uri, headers)?;
+    let given = request.extensions.get::<Given>();
+    if given.is_none() {
+        caller::check_host(&web.config, peer, &request.uri, headers)?;
+    }
     // Only uploads come in bodies of unknown length.
     let mut transfer = headers.get_all(header::TRANSFER_ENCODING).iter();
     let chunked = transfer.next().is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
@@ -164,7 +176,12 @@ async fn admit(web: &Web, request: &Parts, known_route: bool, upload: bool) -> R
     if request.method == Method::OPTIONS && known_route {
         return cors::options(&web.config, headers).map(Admitted::Answered);
     }
-    caller_of(web, peer, request).await.map(Admitted::Caller)
+    let caller = match given {
+        Some(given) => given.caller.clone(),
+        None => caller_of(web, peer, request).await?,
+    };
+    restricted::check(web, &caller, request).await?;
+    Ok(Admitted::Caller(caller))
 }
 
 async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Problem> {
@@ -176,7 +193,7 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
     if let Some(token) = caller::bearer(headers)? {
         let bearer = web.tokens.check(token).await?.ok_or_else(Problem::invalid_token)?;
         let scopes = Scopes::parse(&bearer.scopes).unwrap_or(Scopes::NONE);
-        return Ok(Caller { kind: Kind::Token { id: bearer.token_id }, scopes });
+        return Ok(Caller::new(Kind::Token { id: bearer.token_id }, scopes));
     }
     // After the token: who sends one wants to be taken for its bearer.
     if let Some(known) = request.extensions.get::<Shown>().and_then(|shown| caller::certified(&web.config, &shown.0)) {

@@ -20,6 +20,7 @@ pub mod ops;
 mod paced;
 pub mod patient;
 pub mod problem;
+mod restricted;
 pub mod routes;
 pub mod serve;
 #[cfg(test)]

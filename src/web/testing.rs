@@ -1,6 +1,8 @@
 //! The real routers over a real archive in a temporary folder, asked without a socket. For tests only.
 
+use super::caller::Caller;
 use super::dicomweb::Uploads;
+use super::middleware::Given;
 use super::serve::Peer;
 use super::{Web, WebParts, control_router, ops, web_router};
 use crate::access::Access;
@@ -31,6 +33,8 @@ pub enum Who {
     Nobody,
     Loopback,
     Token(&'static str),
+    /// Known already, as readers of a share are.
+    Given(Caller),
     /// The control socket, another user.
     Stranger,
     /// The control socket, our own user.
@@ -115,6 +119,18 @@ impl Client {
         self.ask(who, method, path, &[], body).await.status().as_u16()
     }
 
+    /// The studies of the rows that a search answers.
+    pub async fn studies_found(&self, who: &Who, path: &str) -> Vec<String> {
+        let answer = self.ask(who, "GET", path, &[], "").await;
+        assert!(matches!(answer.status().as_u16(), 200 | 204), "{path}: {}", answer.status());
+        let rows: serde_json::Value = match answer.body().is_empty() {
+            true => serde_json::json!([]),
+            false => serde_json::from_slice(answer.body()).unwrap(),
+        };
+        let study = |row: &serde_json::Value| row["0020000D"]["Value"][0].as_str().unwrap().to_owned();
+        rows.as_array().unwrap().iter().map(study).collect()
+    }
+
     /// A GET from loopback with `headers`.
     pub async fn get(&self, path: &str, headers: &[(&'static str, &str)]) -> Response<Bytes> {
         self.ask(&Who::Loopback, "GET", path, headers, "").await
@@ -147,6 +163,9 @@ impl Client {
         }
         if matches!(who, Who::Nobody) {
             request = request.header("x-forwarded-for", "192.0.2.1");
+        }
+        if let Who::Given(caller) = who {
+            request = request.extension(Given { caller: caller.clone(), base: "http://share".into() });
         }
         if let Who::Token(scope) = who {
             let made = self.web.tokens.create("test", &[scope], std::time::Duration::from_secs(60)).await.unwrap();
@@ -197,9 +216,27 @@ impl Dataset {
     /// An image of study `1.2`, series `1.2.<series>`, instance `1.2.<series>.<number>`, of 2 frames of
     /// 4 x 3 pixels of 16 bits counting up from 0, or of what `pixels` are.
     pub fn image(syntax: &str, series: u32, number: u32, pixels: Pixels) -> Self {
+        let series_uid = format!("1.2.{series}");
+        Self::of(syntax, ["1.2", &series_uid, &format!("{series_uid}.{number}"), "PAT-1"], series, number, pixels)
+    }
+
+    /// One image of study `1.2.<n>`, series `1.3.<n>`, instance `1.4.<n>`, of the patient `patient_id`.
+    pub fn of_patient(n: u32, patient_id: &str) -> Self {
+        let uids = [format!("1.2.{n}"), format!("1.3.{n}"), format!("1.4.{n}")];
+        let [study, series, instance] = uids.each_ref().map(String::as_str);
+        Self::of("1.2.840.10008.1.2.1", [study, series, instance, patient_id], 1, 1, Pixels::Words)
+    }
+
+    fn of(
+        syntax: &str,
+        [study, series_uid, instance, patient_id]: [&str; 4],
+        series: u32,
+        number: u32,
+        pixels: Pixels,
+    ) -> Self {
         let syntax = transfer_syntax::lookup(syntax).unwrap();
         let class = "1.2.840.10008.5.1.4.1.1.7";
-        let instance = format!("1.2.{series}.{number}");
+        let instance = instance.to_owned();
         let mut out = Writer { encoding: syntax.encoding, bytes: Vec::new() };
         out.text(0x0008, 0x0005, b"CS", "ISO_IR 192");
         out.text(0x0008, 0x0016, b"UI", class);
@@ -210,9 +247,9 @@ impl Dataset {
         out.text(0x0008, 0x0060, b"CS", if series == 1 { "CT" } else { "MR" });
         out.text(0x0008, 0x1030, b"LO", "Thorax");
         out.text(0x0010, 0x0010, b"PN", "Müller^Jörg");
-        out.text(0x0010, 0x0020, b"LO", "PAT-1");
-        out.text(0x0020, 0x000D, b"UI", "1.2");
-        out.text(0x0020, 0x000E, b"UI", &format!("1.2.{series}"));
+        out.text(0x0010, 0x0020, b"LO", patient_id);
+        out.text(0x0020, 0x000D, b"UI", study);
+        out.text(0x0020, 0x000E, b"UI", series_uid);
         out.text(0x0020, 0x0011, b"IS", &series.to_string());
         out.text(0x0020, 0x0013, b"IS", &number.to_string());
         out.number(0x0028, 0x0002, 1);

@@ -60,7 +60,7 @@ const PAGE: u32 = 1000;
 async fn search(
     level: Level,
     State(web): State<Web>,
-    Reader(_): Reader,
+    Reader(caller): Reader,
     base: BaseUrl,
     Path(Within { study, series }): Path<Within>,
     request: Request,
@@ -70,6 +70,7 @@ async fn search(
     let query = request.uri().query();
     let media = media::json(&Accept::of(request.headers(), query))?;
     let mut asked = params::parse(query, level, study, series, &web.limits)?;
+    asked.query.only = caller.restriction;
     // Within a study everything is given; it is read in pages, so that memory stays flat.
     let everything = asked.query.limit.is_none();
     if everything {

@@ -1,0 +1,142 @@
+//! The one place that holds a caller to their restriction. It stands before every handler: a route that
+//! names a study is answered as if other studies were not there; a route that names none is closed, but
+//! for searches, which carry the restriction with them, and for what tells nothing about a patient. So a
+//! route that somebody adds is closed until it is thought of.
+
+use super::Web;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::domain::uid::StudyInstanceUid;
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+
+/// GET of these is for everybody, or honours `Query::only`.
+const OPEN: [&str; 6] =
+    ["/healthz", "/readyz", "/api/v1/openapi.json", "/dicom-web/studies", "/dicom-web/series", "/dicom-web/instances"];
+
+/// `Ok` for what this caller may ask; handlers still ask for the scope.
+pub(super) async fn check(web: &Web, caller: &Caller, request: &Parts) -> Result<(), Problem> {
+    let Some(only) = &caller.restriction else { return Ok(()) };
+    let Some(route) = request.extensions.get::<MatchedPath>() else { return Ok(()) };
+    let mut parts = request.clone();
+    let named = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
+    let study = named.as_ref().and_then(|named| named.iter().find(|(name, _)| *name == "study"));
+    let Some((_, study)) = study else {
+        let reads = matches!(request.method, Method::GET | Method::HEAD);
+        return if reads && OPEN.contains(&route.as_str()) { Ok(()) } else { Err(closed()) };
+    };
+    // What is no UID names nothing, and the handler says so.
+    let Ok(study) = StudyInstanceUid::parse(study) else { return Ok(()) };
+    match web.archive.shows(only, &study).await? {
+        true => Ok(()),
+        false => Err(Problem::not_found("There is no such study.")),
+    }
+}
+
+fn closed() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "This caller is restricted to a patient or to studies, and this resource is not: name a study in the path.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::phi::Phi;
+    use crate::domain::restriction::{Patient, Restriction};
+    use crate::domain::uid::StudyInstanceUid;
+    use crate::web::caller::{Caller, Kind, Scopes};
+    use crate::web::routes::{Listener, ROUTES};
+    use crate::web::testing::{Client, Dataset, Who};
+
+    fn restricted(only: Restriction) -> Who {
+        Who::Given(Caller::new(Kind::Loopback, Scopes::ALL).restricted_to(Some(only)))
+    }
+    fn patient(id: &str, issuer: Option<&str>) -> Restriction {
+        let issuer = issuer.map(|issuer| Phi::new(issuer.to_owned()));
+        Restriction { patient: Some(Patient { id: Phi::new(id.to_owned()), issuer }), studies: None }
+    }
+    fn study(uid: &str) -> Restriction {
+        Restriction::to_studies([StudyInstanceUid::parse(uid).unwrap()])
+    }
+
+    /// An image of patient `id` in study `1.2.<id>`.
+    async fn archive() -> Client {
+        let client = Client::start().await;
+        client.store(&Dataset::of_patient(1, "A")).await;
+        client.store(&Dataset::of_patient(2, "B")).await;
+        client.store(&Dataset::of_patient(3, "a")).await;
+        client
+    }
+
+    #[tokio::test]
+    async fn no_route_answers_for_what_lies_outside() {
+        let client = archive().await;
+        for only in [study("1.2.1"), patient("A", None)] {
+            let who = restricted(only);
+            for route in ROUTES.iter().filter(|route| route.listener == Listener::Web) {
+                let path = |n: u8| {
+                    route
+                        .path
+                        .replace("{study}", &format!("1.2.{n}"))
+                        .replace("{series}", &format!("1.3.{n}"))
+                        .replace("{instance}", &format!("1.4.{n}"))
+                        .replace("{frames}", "1")
+                        .replace("{*path}", "7FE00010")
+                        .replace("{link}", "0123456789abcdef")
+                };
+                if route.path.contains("{study}") {
+                    for outside in [2, 3] {
+                        let status = client.status(&who, route.method, &path(outside), route.body).await;
+                        assert_eq!(status, 404, "{} {}", route.method, route.path);
+                    }
+                    if route.method == "GET" {
+                        let status = client.status(&who, route.method, &path(1), route.body).await;
+                        assert_eq!(status, 200, "{} {}", route.method, route.path);
+                    }
+                } else if !(route.method == "GET" && super::OPEN.contains(&route.path)) {
+                    let status = client.status(&who, route.method, &path(1), route.body).await;
+                    assert_eq!(status, 403, "{} {}", route.method, route.path);
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn searches_find_what_is_inside_and_nothing_else() {
+        let client = archive().await;
+        let cases: [(Restriction, &[&str]); 7] = [
+            (study("1.2.1"), &["1.2.1"]),
+            (Restriction::to_studies([]), &[]),
+            (patient("A", None), &["1.2.1"]),
+            (patient("", None), &[]),
+            (patient("*", None), &[]),
+            (patient("A", Some("ELSEWHERE")), &[]),
+            (Restriction { patient: patient("A", None).patient, ..study("1.2.2") }, &[]),
+        ];
+        for (only, expected) in cases {
+            let who = restricted(only.clone());
+            for level in ["studies", "series", "instances"] {
+                for query in [
+                    "",
+                    "?PatientID=*",
+                    "?PatientID=B",
+                    "?StudyInstanceUID=1.2.1,1.2.2",
+                    "?PatientName=*&fuzzymatching=true",
+                    "?SOPInstanceUID=1.4.2",
+                    "?Modality=CT",
+                ] {
+                    let found = client.studies_found(&who, &format!("/dicom-web/{level}{query}")).await;
+                    assert!(
+                        found.iter().all(|uid| expected.contains(&uid.as_str())),
+                        "{only:?} {level}{query}: {found:?}"
+                    );
+                    if query.is_empty() {
+                        assert_eq!(found.len(), expected.len(), "{only:?} {level}");
+                    }
+                }
+            }
+        }
+    }
+}
