@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("dimse", &["domain", "config", "net", "telemetry"]),
     ("archive", &["domain", "config", "store", "index", "audit", "telemetry"]),
     ("imaging", &["domain", "config", "archive", "telemetry"]),
-    ("access", &["domain", "config", "archive", "imaging", "index", "audit", "wording", "telemetry"]),
+    ("access", &["domain", "config", "archive", "imaging", "index", "audit", "net", "wording", "telemetry"]),
     ("scp", &["domain", "config", "archive", "audit", "dimse", "net", "telemetry"]),
     ("web", &["domain", "config", "archive", "imaging", "access", "audit", "net", "wording", "telemetry"]),
     ("demo", &["domain", "config", "dimse", "app", "telemetry"]),
@@ -40,6 +40,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["net"]),
     ("rustls_native_certs", &["net"]),
     ("x509_parser", &["net"]),
+    ("jsonwebtoken", &["access"]),
     ("TcpListener::bind", &["net"]),
     ("TcpListener::from_std", &["net"]),
 ];

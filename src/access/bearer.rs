@@ -23,6 +23,11 @@ const BELIEVED_MAX: usize = 1024;
 const TOUCHED_EVERY_MS: i64 = 60_000;
 const NAME_MAX: usize = 100;
 
+/// Whether a token says that we have made it.
+pub fn is_ours(token: &str) -> bool {
+    token.starts_with(PREFIX)
+}
+
 /// What a caller with the token may do, in the words of the configuration (`read`, `share`...).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bearer {

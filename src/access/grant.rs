@@ -227,6 +227,7 @@ fn named(actor: &Actor) -> String {
         Actor::Caller(Some(token)) => format!("token {token}"),
         Actor::Caller(None) => "loopback".into(),
         Actor::Certificate(name) => format!("certificate {name}"),
+        Actor::Subject(head) => format!("subject {head}"),
         Actor::LinkHolder(link) => format!("link {link}"),
         Actor::Unknown => "unknown".into(),
     }

@@ -13,6 +13,7 @@ pub mod error;
 mod grant;
 mod keys;
 pub mod live;
+pub mod oidc;
 pub mod package;
 pub mod reads;
 mod scope;

@@ -73,6 +73,10 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     doors.spawn(net::tls::watch(secured.all(), stop.clone()));
     let limits = ServeLimits::control(&config.limits);
     doors.spawn(web::serve_control(control, web::control_router(shared), limits, stop.clone()));
+    if let Some(oidc) = rooms.oidc() {
+        // Beside the start: an issuer that is down must not keep images from coming in.
+        tokio::spawn(async move { oidc.warm_up().await });
+    }
     doors.close();
     readiness.set(true);
     Ok(Running { dicom: dicom_at, web: web_at, patient: patient_at, config, rooms, readiness, self_check, stop, doors })

@@ -3,6 +3,7 @@
 use super::{SelfCheck, StartError};
 use crate::access::Access;
 use crate::access::bearer::Tokens;
+use crate::access::oidc::Oidc;
 use crate::access::package::Packages;
 use crate::access::reads::Reads;
 use crate::archive::{Archive, ArchiveSettings, DataDirLock};
@@ -29,12 +30,14 @@ pub(super) struct Rooms {
     pub access: Access,
     packages: Packages,
     imaging: Imaging,
+    oidc: Option<Oidc>,
     clock: Clock,
 }
 
 impl Rooms {
     pub async fn open(config: &Config) -> Result<Self, StartError> {
         let clock = Clock::system();
+        let oidc = config.web.oidc.clone().map(|oidc| Oidc::open(oidc, clock.clone())).transpose()?;
         // Claimed before the index is opened: two daemons must not migrate one file.
         let lock = DataDirLock::take(&config.data_dir)?;
         let settings = IndexSettings { search_timeout: config.limits.search_timeout.get(), ..IndexSettings::default() };
@@ -58,7 +61,7 @@ impl Rooms {
         let packages =
             Packages::new(archive.clone(), index.clone(), config.facility.clone(), &config.limits, clock.clone());
         let imaging = Imaging::new(archive.clone(), &config.limits);
-        Ok(Self { index, archive, access, packages, imaging, clock })
+        Ok(Self { index, archive, access, packages, imaging, oidc, clock })
     }
 
     pub fn scp(&self, config: &Config, self_check: &SelfCheck) -> Arc<Scp> {
@@ -73,6 +76,7 @@ impl Rooms {
             packages: self.packages.clone(),
             imaging: self.imaging.clone(),
             tokens: Tokens::new(self.index.clone(), self.clock.clone()),
+            oidc: self.oidc.clone(),
             reads: Reads::new(self.index.clone()),
             uploads: Uploads::new(&config.limits),
             ae_title: config.dicom.ae_title.clone(),
@@ -83,6 +87,10 @@ impl Rooms {
             readiness,
             viewer: config.web.ohif_dir.as_deref().and_then(Viewer::open).map(Arc::new),
         })
+    }
+
+    pub fn oidc(&self) -> Option<Oidc> {
+        self.oidc.clone()
     }
 
     /// What `[patient]` serves.

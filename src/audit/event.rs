@@ -159,6 +159,9 @@ pub enum Actor {
     Caller(Option<RecordId>),
     /// A DICOMweb or API caller by the name that the configuration gives to its certificate.
     Certificate(RecordId),
+    /// A DICOMweb or API caller with an access token of the OpenID Connect issuer: the beginning of a digest
+    /// of issuer and subject.
+    Subject(RecordId),
     /// Whoever holds this patient link.
     LinkHolder(RecordId),
     /// Nobody who was identified.
@@ -221,6 +224,7 @@ impl Event {
             Actor::Device(title) => ("device", Some(title.as_str().to_owned())),
             Actor::Caller(token) => ("caller", token.as_ref().map(RecordId::to_string)),
             Actor::Certificate(name) => ("certificate", Some(name.to_string())),
+            Actor::Subject(head) => ("subject", Some(head.to_string())),
             Actor::LinkHolder(link) => ("link-holder", Some(link.to_string())),
             Actor::Unknown => ("unknown", None),
         };

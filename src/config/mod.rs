@@ -2,12 +2,14 @@
 //! a test holds the two together. Rooms are handed their own section by value.
 
 pub mod load;
+pub mod oidc;
 pub mod safety;
 pub mod tls;
 pub mod units;
 
 use crate::domain::ae_title::AeTitle;
 use ipnet::IpNet;
+pub use oidc::Oidc;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -114,6 +116,8 @@ pub struct Web {
     pub tls: Option<WebTls>,
     /// Who is known by a certificate.
     pub client: Vec<WebClient>,
+    /// Whose access tokens are taken beside our own.
+    pub oidc: Option<Oidc>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -346,6 +350,7 @@ impl Default for Web {
             ohif_dir: None,
             tls: None,
             client: Vec::new(),
+            oidc: None,
         }
     }
 }

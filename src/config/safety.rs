@@ -18,6 +18,7 @@ pub(super) fn refuse(sentence: impl Into<String>) -> Result<(), Unsafe> {
 /// Checks what serde cannot: keys against each other.
 pub fn check(config: &Config) -> Result<Vec<Notice>, Unsafe> {
     let mut notices = super::tls::check(config)?;
+    super::oidc::check(config)?;
     dicom(config)?;
     patient(config)?;
     limits(config)?;
@@ -265,7 +266,7 @@ fn origin(key: &str, url: &str) -> Result<(), Unsafe> {
     }
 }
 
-fn host_of(url: &str) -> &str {
+pub(super) fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or(rest);
     match authority.strip_prefix('[') {

@@ -23,6 +23,8 @@ pub enum Uploader {
     Token(Ulid),
     /// The name of a `[[web.client]]`.
     Certificate(String),
+    /// The pseudonym of an OpenID Connect subject.
+    Subject([u8; 8]),
 }
 
 /// How much a newcomer differs from the stored instance of the same SOP Instance UID.

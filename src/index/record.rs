@@ -446,6 +446,7 @@ fn event(kind: Kind, source: &Source) -> Event {
         None => match &source.uploader {
             Some(Uploader::Token(id)) => Actor::Caller(Some(RecordId::from(*id))),
             Some(Uploader::Certificate(name)) => Actor::Certificate(RecordId::named(name)),
+            Some(Uploader::Subject(head)) => Actor::Subject(RecordId::from(*head)),
             None => Actor::Caller(None),
         },
     };

@@ -49,6 +49,8 @@ fn describe() {
         Unit::Seconds,
         "When the certificate in service expires, in seconds since 1970"
     );
+    describe_counter!("bluebridge_oidc_tokens_total", "Access tokens of the issuer, by what became of them");
+    describe_counter!("bluebridge_oidc_key_reads_total", "Readings of the issuer's keys, by outcome");
     describe_gauge!("bluebridge_free_bytes", Unit::Bytes, "Free space on the file system of data_dir");
     describe_counter!("bluebridge_decoders_lost_total", "Decode workers that ended over a frame");
     describe_counter!("bluebridge_panics_total", "Tasks that ended in a panic");

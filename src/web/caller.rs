@@ -4,6 +4,7 @@
 use super::Web;
 use super::problem::Problem;
 use super::serve::{Peer, trusts};
+use crate::access::oidc::Verified;
 use crate::audit::{Actor, RecordId};
 use crate::config::{self, Anonymous};
 use crate::domain::arrival::Uploader;
@@ -90,6 +91,16 @@ pub enum Kind {
     Certificate {
         name: String,
     },
+    /// An access token of the OpenID Connect issuer; the pseudonym of its subject.
+    Subject {
+        head: [u8; 8],
+        /// The same in hex.
+        name: String,
+    },
+    /// A verified reader of a patient link, by the number of the link.
+    Link {
+        id: String,
+    },
 }
 
 /// The caller of one request; the gate puts it among the extensions.
@@ -142,6 +153,8 @@ impl Caller {
             Kind::Control => Actor::Operator,
             Kind::Token { id } => Actor::Caller(id.parse::<ulid::Ulid>().ok().map(RecordId::from)),
             Kind::Certificate { name } => Actor::Certificate(RecordId::named(name)),
+            Kind::Subject { head, .. } => Actor::Subject(RecordId::from(*head)),
+            Kind::Link { id } => Actor::LinkHolder(RecordId::named(id)),
         }
     }
     /// As the rows of what they store name them.
@@ -149,14 +162,16 @@ impl Caller {
         match &self.kind {
             Kind::Token { id } => id.parse().ok().map(Uploader::Token),
             Kind::Certificate { name } => Some(Uploader::Certificate(name.clone())),
-            Kind::Nobody | Kind::Loopback | Kind::Control => None,
+            Kind::Subject { head, .. } => Some(Uploader::Subject(*head)),
+            Kind::Nobody | Kind::Loopback | Kind::Control | Kind::Link { .. } => None,
         }
     }
     /// Tells callers apart where their scopes do not.
     fn key(&self) -> Option<&str> {
         match &self.kind {
             Kind::Token { id } => Some(id),
-            Kind::Certificate { name } => Some(name),
+            Kind::Certificate { name } | Kind::Subject { name, .. } => Some(name),
+            Kind::Link { id } => Some(id),
             Kind::Nobody | Kind::Loopback | Kind::Control => None,
         }
     }
@@ -215,6 +230,14 @@ allowed!(
     /// A caller who may delete.
     Deleter Delete
 );
+
+/// Whom a token of the issuer stands for.
+pub fn subject(verified: Verified) -> Caller {
+    let scopes = verified.scopes.into_iter().fold(Scopes::NONE, |scopes, scope| scopes.with(scope.into()));
+    let head = verified.subject;
+    let name = head.iter().map(|byte| format!("{byte:02x}")).collect();
+    Caller::new(Kind::Subject { head, name }, scopes).restricted_to(verified.restriction)
+}
 
 /// Whom a certificate stands for: the entry with its very subject. That it is good has been checked in
 /// the handshake; one that no entry names is worth nothing here.

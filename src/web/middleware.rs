@@ -6,6 +6,7 @@ use super::linger::Lingering;
 use super::problem::{Problem, no_such_method, no_such_resource};
 use super::serve::{Peer, Shown};
 use super::{Web, cors, restricted};
+use crate::access::bearer;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
@@ -191,6 +192,9 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
         return Ok(if uid == ours || uid == 0 { Caller::CONTROL } else { Caller::NOBODY });
     }
     if let Some(token) = caller::bearer(headers)? {
+        if let Some(oidc) = web.oidc.as_ref().filter(|_| !bearer::is_ours(token)) {
+            return oidc.check(token).await.map(caller::subject).map_err(Problem::from);
+        }
         let bearer = web.tokens.check(token).await?.ok_or_else(Problem::invalid_token)?;
         let scopes = Scopes::parse(&bearer.scopes).unwrap_or(Scopes::NONE);
         return Ok(Caller::new(Kind::Token { id: bearer.token_id }, scopes));

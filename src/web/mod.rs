@@ -30,6 +30,7 @@ pub use serve::{Peer, ServeLimits, serve, serve_control};
 
 use crate::access::Access;
 use crate::access::bearer::Tokens;
+use crate::access::oidc::Oidc;
 use crate::access::package::Packages;
 use crate::access::reads::Reads;
 use crate::archive::Archive;
@@ -50,6 +51,7 @@ pub struct Web(Arc<WebParts>);
 pub struct WebParts {
     pub archive: Archive,
     pub tokens: Tokens,
+    pub oidc: Option<Oidc>,
     pub access: Access,
     pub packages: Packages,
     pub imaging: Imaging,

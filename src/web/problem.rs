@@ -3,6 +3,7 @@
 //! came from a data set.
 
 use crate::access::AccessError;
+use crate::access::oidc::OidcError;
 use crate::access::package::PackageError;
 use crate::archive::{RetrieveError, SearchError};
 use crate::imaging::{DecodeError, DecodeFailure, ImagingError};
@@ -125,6 +126,18 @@ impl From<RetrieveError> for Problem {
             RetrieveError::NoSuchFrame => Self::not_found("This instance has no such frame."),
             RetrieveError::NotFramed => Self::not_found("The frames of this instance cannot be told apart."),
             RetrieveError::TooLarge => Self::unavailable("The value is larger than this server reads at once."),
+        }
+    }
+}
+
+impl From<OidcError> for Problem {
+    fn from(error: OidcError) -> Self {
+        match error {
+            // Which check failed would only help somebody who is trying.
+            OidcError::Refused(_) => Self::invalid_token(),
+            OidcError::Unavailable => {
+                Self::unavailable("The issuer of this token cannot be asked for its keys; try again.").because(&error)
+            }
         }
     }
 }

@@ -89,6 +89,7 @@ impl Client {
             reads: Reads::new(index.clone()),
             uploads: Uploads::new(&limits),
             tokens: Tokens::new(index, clock.clone()),
+            oidc: None,
             ae_title: AeTitle::of_this_product(),
             config,
             limits,

@@ -3,6 +3,7 @@
 mod support;
 
 mod house;
+mod oidc;
 mod patient_link;
 mod privacy;
 mod receive;

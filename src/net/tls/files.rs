@@ -119,8 +119,16 @@ impl TlsSettings {
     }
 
     fn certificates(&self, key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-        let section = self.section;
-        let text = self.read(key, path)?;
+        Self::read_certificates(self.section, key, path)
+    }
+
+    /// All certificates of a file that `key` of `section` names; at least one.
+    pub(super) fn read_certificates(
+        section: &'static str,
+        key: &'static str,
+        path: &Path,
+    ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        let text = read(section, key, path)?;
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         match found {
             Ok(certificates) if !certificates.is_empty() => Ok(certificates),
@@ -130,24 +138,23 @@ impl TlsSettings {
 
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
         let section = self.section;
-        let text = self.read("key", &self.key)?;
+        let text = read(section, "key", &self.key)?;
         if std::fs::metadata(&self.key).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
             return Err(TlsError::KeyOpenToAll { section, path: self.key.clone() });
         }
         PrivateKeyDer::from_pem_slice(&text).map_err(|_| TlsError::NoKey { section, path: self.key.clone() })
     }
+}
 
-    fn read(&self, key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-        let section = self.section;
-        let failed = |source| TlsError::Unreadable { section, key, path: path.to_path_buf(), source };
-        let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).map_err(failed)?;
-        let read = file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-        if read as u64 > FILE_MAX {
-            return Err(TlsError::TooLarge { section, key, path: path.to_path_buf(), limit: FILE_MAX });
-        }
-        Ok(bytes)
+fn read(section: &'static str, key: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    let failed = |source| TlsError::Unreadable { section, key, path: path.to_path_buf(), source };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let read = file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if read as u64 > FILE_MAX {
+        return Err(TlsError::TooLarge { section, key, path: path.to_path_buf(), limit: FILE_MAX });
     }
+    Ok(bytes)
 }
 
 /// The time in which the whole chain holds: the first of its certificates to expire ends it.

@@ -5,6 +5,7 @@
 
 mod error;
 mod files;
+mod outbound;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod watch;
 
 pub use error::TlsError;
 pub use files::{Clients, TlsSettings, Validity};
+pub use outbound::{Duplex, Outbound};
 pub use tokio_rustls::server::TlsStream;
 pub use watch::watch;
 

@@ -61,6 +61,20 @@ impl Bridge {
         }
         Self { running: app::start(config).await.unwrap(), folder: self.folder }
     }
+    /// A request over the control socket, as the command line makes it.
+    pub async fn control(&self, method: &str, path: &str, body: &str) -> serde_json::Value {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut socket = tokio::net::UnixStream::connect(self.data_dir().join("control.sock")).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
     /// Stops, and returns the audit trail as it was written.
     pub async fn stop_and_read_trail(self) -> Vec<String> {
         let data_dir = self.data_dir().to_path_buf();

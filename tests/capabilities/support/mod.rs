@@ -3,6 +3,7 @@
 
 mod daemon;
 mod dataset;
+pub mod issuer;
 pub mod link;
 mod modality;
 pub mod pki;
