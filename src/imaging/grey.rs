@@ -1,7 +1,7 @@
 //! Grey: stored values through the modality and VOI transformations to 8 bits (PS3.4 §N.2, PS3.3
 //! §C.11.1, §C.11.2).
 
-use super::attributes::{DisplayAttributes, Window};
+use super::attributes::{DisplayAttributes, Function, Window};
 use super::error::ImagingError;
 use super::lut::Table;
 use super::samples::Shape;
@@ -44,16 +44,37 @@ pub(super) fn render(
         // Padding that the span left out is background, black in either interpretation.
         if lowest <= highest && padded(stored) { 0 } else { grey.byte(modality.apply(stored)) }
     };
-    let mut out = Vec::with_capacity(shape.area());
-    if shape.bits_stored <= TABLE_BITS {
-        let table: Vec<u8> =
-            (0..1_u32 << shape.bits_stored).map(|bits| of(shape.interpret(bits << shape.shift))).collect();
-        let mask = table.len() as u32 - 1;
-        shape.raw(frame, |raw| out.push(table[(raw >> shape.shift & mask) as usize]))?;
-    } else {
+    if shape.bits_stored > TABLE_BITS {
+        let mut out = Vec::with_capacity(shape.area());
         shape.raw(frame, |raw| out.push(of(shape.interpret(raw))))?;
+        return Ok(out);
     }
-    Ok(out)
+    let values = (0..1_u32 << shape.bits_stored).map(|bits| shape.interpret(bits << shape.shift));
+    let table: Vec<u8> = match grey.straight(&modality).filter(|_| display.padding.is_none()) {
+        Some((factor, offset)) => values.map(|value| value as f64 * factor + offset).map(to_byte).collect(),
+        None => values.map(of).collect(),
+    };
+    looked_up(shape, frame, &table)
+}
+
+/// Every sample looked up in `table`, which has an entry for all stored bits.
+fn looked_up(shape: &Shape, frame: &[u8], table: &[u8]) -> Result<Vec<u8>, ImagingError> {
+    let (mask, shift) = (table.len() - 1, shape.shift);
+    let of = |raw: u16| table[usize::from(raw >> shift) & mask];
+    Ok(match shape.bits_allocated {
+        8 => shape.cut(frame)?.iter().map(|byte| of(u16::from(*byte))).collect(),
+        16 => shape.cut(frame)?.chunks_exact(2).map(|two| of(u16::from_le_bytes([two[0], two[1]]))).collect(),
+        _ => {
+            let mut out = Vec::with_capacity(shape.area());
+            shape.raw(frame, |raw| out.push(table[(raw >> shift) as usize & mask]))?;
+            out
+        }
+    })
+}
+
+/// A brightness from 0 to 255; what lies beyond is black or white.
+fn to_byte(brightness: f64) -> u8 {
+    (brightness + 0.5).clamp(0.0, 255.0) as u8
 }
 
 fn extremes(values: impl Iterator<Item = f64>) -> (f64, f64) {
@@ -110,6 +131,21 @@ impl Grey {
         };
         Ok(Self { voi, inverted })
     }
+    /// Factor and offset from stored value to brightness, where rescale and window are straight lines.
+    fn straight(&self, modality: &Modality) -> Option<(f64, f64)> {
+        let (Voi::Window(Window { center, width, function }), Modality::Linear { slope, intercept }) =
+            (&self.voi, modality)
+        else {
+            return None;
+        };
+        let (middle, span) = match function {
+            Function::Linear if *width > 1.0 => (center - 0.5, width - 1.0),
+            Function::LinearExact => (*center, *width),
+            _ => return None,
+        };
+        let (factor, offset) = (slope / span * 255.0, ((intercept - middle) / span + 0.5) * 255.0);
+        Some(if self.inverted { (-factor, 255.0 - offset) } else { (factor, offset) })
+    }
     fn byte(&self, value: f64) -> u8 {
         let byte = match &self.voi {
             Voi::Window(window) => (window.apply(value) * 255.0).round() as u8,
@@ -121,7 +157,7 @@ impl Grey {
 
 #[cfg(test)]
 mod tests {
-    use super::super::attributes::{Function, Rescale};
+    use super::super::attributes::Rescale;
     use super::super::samples::tests::facts;
     use super::*;
 

@@ -475,6 +475,9 @@ def test_a_decoder_that_is_killed_is_replaced_and_an_idle_one_ends(tmp_path):
         status = Path(f"/proc/{children[0]}/status").read_text()
         assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status
         assert Path(f"/proc/{children[0]}/limits").read_text().count("Max core file size        0") == 1
+        closed_twice = "landlock" in Path("/sys/kernel/security/lsm").read_text() if Path("/sys/kernel/security/lsm").exists() else None
+        if closed_twice is not None:
+            assert f'"landlock":{str(closed_twice).lower()}' in bridge.log.read_text()
         os.kill(children[0], signal.SIGKILL)
         answers = [rendered(bridge, ds).status_code for _ in range(2)]
         assert answers[1] == 200 and answers[0] in (200, 422)

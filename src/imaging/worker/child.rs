@@ -25,8 +25,10 @@ fn socket() -> File {
 }
 
 fn walled(memory: u64) -> io::Result<Hello> {
-    sandbox::limit(memory).map_err(io::Error::other)?;
+    sandbox::prepare().map_err(io::Error::other)?;
+    // Landlock takes a descriptor, which the limits no longer give.
     let landlock = sandbox::landlock();
+    sandbox::limit(memory).map_err(io::Error::other)?;
     sandbox::filter().map_err(io::Error::other)?;
     Ok(Hello { holes: sandbox::probe(), landlock })
 }

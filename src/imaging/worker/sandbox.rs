@@ -20,9 +20,8 @@ pub(super) enum SandboxError {
     Backend(#[from] seccompiler::BackendError),
 }
 
-/// Before anything is read: no privileges to gain, no core, no more files, `memory` bytes of address space,
-/// an end with the parent.
-pub(super) fn limit(memory: u64) -> Result<(), SandboxError> {
+/// Before anything is read: an end with the parent, no privileges to gain, nothing left open, no core.
+pub(super) fn prepare() -> Result<(), SandboxError> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     // The kernel shall end a decoder before it ends the daemon; without /proc it cannot be told.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
@@ -30,7 +29,11 @@ pub(super) fn limit(memory: u64) -> Result<(), SandboxError> {
     // SAFETY: nothing in this process uses a descriptor above 2.
     unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
     rustix::thread::set_no_new_privs(true)?;
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    Ok(rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
+/// No more files, no bytes to write into one, `memory` bytes of address space.
+pub(super) fn limit(memory: u64) -> Result<(), SandboxError> {
     for (resource, most) in [
         (Resource::Core, 0),
         (Resource::Nofile, 3),
