@@ -30,6 +30,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("dicom_ul", &["dimse", "scp"]),
     ("fluent_bundle", &["wording"]),
     ("png", &["imaging"]),
+    ("gif", &["imaging"]),
     ("turbojpeg_sys", &["imaging"]),
     ("openjpeg_sys", &["imaging"]),
     ("charls_sys", &["imaging"]),

@@ -25,12 +25,16 @@ impl Imaging {
     /// The middle frame of the middle instance that can be shown; of a study, of its series with most frames.
     /// When there is none, `NothingToShow`, or why the last one tried could not be shown.
     pub async fn first_picture(&self, of: &Selector, view: &View) -> Result<Chosen, ImagingError> {
-        let rows = self.archive.instances(of).await.map_err(failed)?;
+        self.first_of(&self.archive.instances(of).await.map_err(failed)?, view).await
+    }
+
+    /// The same, of instances in the order of their series and their numbers.
+    pub async fn first_of(&self, rows: &[InstanceRow], view: &View) -> Result<Chosen, ImagingError> {
         let mut last = match rows.iter().any(|row| row.number_of_frames > 0) {
             true => ImagingError::Unsupported("no decoder for its transfer syntax"),
             false => ImagingError::NothingToShow,
         };
-        for row in best_first(&rows).into_iter().take(TRIES) {
+        for row in best_first(rows).into_iter().take(TRIES) {
             let frame = row.number_of_frames / 2;
             match self.rendered(row, frame, view).await {
                 Ok(picture) => return Ok(Chosen { row: row.clone(), frame, picture }),

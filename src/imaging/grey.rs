@@ -28,6 +28,11 @@ pub(super) fn render(
     let padded = |value: f64| display.padding.is_some_and(|(low, high)| (low..=high).contains(&value));
     let (mut lowest, mut highest) = (i64::MAX, i64::MIN);
     if asked.or(display.window).is_none() && display.voi_lut.is_none() {
+        if let (1..=8, None) = (shape.bits_stored, &display.modality_lut) {
+            // So few bits are meant to be seen as they are, and frames of a cine must not flicker.
+            let whole = 1_i64 << shape.bits_stored;
+            (lowest, highest) = if shape.signed { (-whole / 2, whole / 2 - 1) } else { (0, whole - 1) };
+        }
         shape.raw(frame, |raw| {
             let value = shape.interpret(raw);
             if !padded(value as f64) {
@@ -200,7 +205,7 @@ mod tests {
     fn a_falling_rescale_turns_the_picture_around() {
         let display =
             DisplayAttributes { rescale: Some(Rescale { slope: -1.0, intercept: 100.0 }), ..Default::default() };
-        assert_eq!(render(&shape(3, true), &words(&[0, 50, 100]), &display, None, false).unwrap(), [255, 128, 0]);
+        assert_eq!(render(&shape(3, true), &words(&[0, 25, 100]), &display, None, false).unwrap(), [255, 191, 0]);
     }
 
     #[test]

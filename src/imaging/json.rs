@@ -33,6 +33,7 @@ pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, Imaging
         padding: padding(&object),
         palette: palette(&object),
         aspect: aspect(&object, spacing),
+        frame_time_ms: frame_time_ms(&object),
         overlays: Vec::new(),
     })
 }
@@ -144,9 +145,24 @@ fn aspect(object: &Object, measures: &Measures) -> Option<f64> {
         .map(|ratio| ratio.clamp(0.05, 20.0))
 }
 
+/// Frame Time, or what a rate implies (PS3.3 §C.7.6.5).
+fn frame_time_ms(object: &Object) -> Option<f64> {
+    let of_rate = |rate: &Element| rate.number().map(|rate| 1000.0 / rate);
+    [object.frame_time.number(), of_rate(&object.cine_rate), of_rate(&object.display_rate)]
+        .into_iter()
+        .flatten()
+        .find(|ms| ms.is_finite() && *ms > 0.0)
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Object {
+    #[serde(rename = "00181063")]
+    frame_time: Element,
+    #[serde(rename = "00180040")]
+    cine_rate: Element,
+    #[serde(rename = "00082144")]
+    display_rate: Element,
     #[serde(rename = "00280034")]
     aspect: Element,
     #[serde(rename = "00280120")]

@@ -3,6 +3,7 @@
 //! modality would recognise, or an error that says why there is none; whatever a frame does to its
 //! decoder, this process goes on. Knows no person, no link and no route.
 
+mod animation;
 pub mod attributes;
 mod cache;
 mod choose;
@@ -53,6 +54,10 @@ pub fn picture(
     display: &DisplayAttributes,
     view: &View,
 ) -> Result<Picture, ImagingError> {
+    raster(pixels, frame, display, view)?.encoded(view.format, view.quality)
+}
+
+fn raster(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes, view: &View) -> Result<Raster, ImagingError> {
     let shape = Shape::of(pixels)?;
     let interpretation = pixels.photometric_interpretation.trim();
     let colour = match interpretation {
@@ -73,7 +78,7 @@ pub fn picture(
     };
     let mut raster = Raster { width: shape.width, height: shape.height, colour, bytes };
     display.overlays.iter().for_each(|overlay| overlay.paint(&mut raster, &shape, frame));
-    view.of(raster, display.aspect.unwrap_or(1.0))?.encoded(view.format, view.quality)
+    view.of(raster, display.aspect.unwrap_or(1.0))
 }
 
 #[cfg(test)]

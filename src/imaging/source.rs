@@ -3,8 +3,9 @@
 
 use super::cache::{self, Cache};
 use super::codec::{Codec, Declared};
+use super::encode::Raster;
 use super::view::View;
-use super::{Decoders, DisplayAttributes, ImagingError, PIXELS_MAX, Picture, Program, Shape, picture};
+use super::{Decoders, DisplayAttributes, ImagingError, PIXELS_MAX, Picture, Program, Shape, picture, raster};
 use crate::archive::{Archive, InstanceDetail, InstanceRow, RetrieveError};
 use crate::config::Limits;
 use crate::domain::instance::{FrameTable, PixelFacts, Selector};
@@ -27,8 +28,8 @@ const UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
 pub struct Imaging {
     pub(super) archive: Archive,
     decoders: Decoders,
-    showing: Arc<Semaphore>,
-    cache: Cache,
+    pub(super) showing: Arc<Semaphore>,
+    pub(super) cache: Cache,
 }
 
 /// Whether frames of a transfer syntax can be made into pictures.
@@ -69,17 +70,35 @@ impl Imaging {
         if let Some(picture) = self.cache.get(&name) {
             return Ok(picture);
         }
-        let picture = self.shown(&selector(row), frame, view).await?;
+        let picture = self.shown(row, frame, view).await?;
         self.cache.put(name, picture.clone());
         Ok(picture)
     }
 
-    async fn shown(&self, instance: &Selector, frame: u32, view: &View) -> Result<Picture, ImagingError> {
-        let detail = self.archive.instance(instance).await.map_err(failed)?.ok_or(ImagingError::NothingToShow)?;
+    async fn shown(&self, row: &InstanceRow, frame: u32, view: &View) -> Result<Picture, ImagingError> {
+        let detail = self.detail(row).await?;
         let (pixels, bytes) = self.samples(&detail, frame).await?;
         let display = self.display(&detail, frame, view).await?;
         let view = view.clone();
         tokio::task::spawn_blocking(move || picture(&pixels, &bytes, &display, &view)).await.map_err(failed)?
+    }
+
+    pub(super) async fn detail(&self, row: &InstanceRow) -> Result<InstanceDetail, ImagingError> {
+        self.archive.instance(&selector(row)).await.map_err(failed)?.ok_or(ImagingError::NothingToShow)
+    }
+
+    /// A frame before it is encoded, and how it is displayed.
+    pub(super) async fn raster(
+        &self,
+        detail: &InstanceDetail,
+        frame: u32,
+        view: &View,
+    ) -> Result<(Raster, DisplayAttributes), ImagingError> {
+        let (pixels, bytes) = self.samples(detail, frame).await?;
+        let display = self.display(detail, frame, view).await?;
+        let view = view.clone();
+        let shown = move || raster(&pixels, &bytes, &display, &view).map(|raster| (raster, display));
+        tokio::task::spawn_blocking(shown).await.map_err(failed)?
     }
 
     /// The samples of a frame in little endian, decoded when they are compressed, and what they mean.

@@ -73,6 +73,8 @@ pub const ROUTES: &[Route] = &[
     web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}", RETRIEVE),
+    web("GET", "/dicom-web/studies/{study}/rendered", RETRIEVE),
+    web("GET", "/dicom-web/studies/{study}/series/{series}/rendered", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/thumbnail", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/series/{series}/thumbnail", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered", RETRIEVE),

@@ -19,9 +19,9 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
-const PIXEL_DATA: &str = "7FE00010";
+pub(super) const PIXEL_DATA: &str = "7FE00010";
 /// Encapsulated Document (0042,0011).
-const DOCUMENT: &str = "00420011";
+pub(super) const DOCUMENT: &str = "00420011";
 
 /// `GET .../instances/{instance}/bulkdata/{path}`
 pub async fn bulkdata(
@@ -76,7 +76,7 @@ pub async fn bulkdata(
 
 /// The media type under which the value goes out: octets, unless it is the document or the video that
 /// was asked for. The caller's wish is checked against the bytes and the syntax, never believed.
-async fn kind(
+pub(super) async fn kind(
     detail: &InstanceDetail,
     value: &BulkValue,
     stored: &TransferSyntax,
@@ -97,7 +97,7 @@ async fn kind(
 }
 
 /// The bytes of the value as they go out.
-fn pieces(
+pub(super) fn pieces(
     detail: &InstanceDetail,
     value: &BulkValue,
     stored: &TransferSyntax,

@@ -5,6 +5,7 @@
 
 mod accept;
 mod bulk;
+mod documents;
 mod frames;
 mod json;
 mod media;
@@ -15,6 +16,7 @@ mod params;
 mod qido;
 mod range;
 mod rendered;
+mod report;
 mod representation;
 mod segments;
 mod stow;
@@ -58,10 +60,12 @@ pub fn router() -> Router<Web> {
 
 fn pictures() -> Router<Web> {
     Router::new()
-        .route("/studies/{study}/thumbnail", get(rendered::study_thumbnail))
-        .route("/studies/{study}/series/{series}/thumbnail", get(rendered::series_thumbnail))
-        .route("/studies/{study}/series/{series}/instances/{instance}/rendered", get(rendered::instance))
-        .route("/studies/{study}/series/{series}/instances/{instance}/thumbnail", get(rendered::instance_thumbnail))
+        .route("/studies/{study}/rendered", get(rendered::rendered))
+        .route("/studies/{study}/thumbnail", get(rendered::thumbnail))
+        .route("/studies/{study}/series/{series}/rendered", get(rendered::rendered))
+        .route("/studies/{study}/series/{series}/thumbnail", get(rendered::thumbnail))
+        .route("/studies/{study}/series/{series}/instances/{instance}/rendered", get(rendered::rendered))
+        .route("/studies/{study}/series/{series}/instances/{instance}/thumbnail", get(rendered::thumbnail))
         .route("/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/rendered", get(rendered::frames))
         .route(
             "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}/thumbnail",

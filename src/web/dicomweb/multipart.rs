@@ -37,6 +37,20 @@ impl Multipart {
         location: &str,
         bytes: impl IntoIterator<Item = Segment>,
     ) {
+        let head = self.head(media, transfer_syntax, location);
+        self.segments.text(head);
+        for segment in bytes {
+            self.segments.push(segment);
+        }
+    }
+
+    /// A part whose bytes bring its head along.
+    pub fn segment(&mut self, segment: Segment) {
+        self.segments.push(segment);
+    }
+
+    /// What stands before the bytes of the next part.
+    pub fn head(&mut self, media: &str, transfer_syntax: Option<&str>, location: &str) -> String {
         let mut head = String::with_capacity(256);
         head.push_str(if self.begun { "\r\n--" } else { "--" });
         self.begun = true;
@@ -50,10 +64,7 @@ impl Multipart {
         head.push_str("\r\nContent-Location: ");
         head.push_str(location);
         head.push_str("\r\n\r\n");
-        self.segments.text(head);
-        for segment in bytes {
-            self.segments.push(segment);
-        }
+        head
     }
 
     /// The value of Content-Type, and the body.

@@ -4,11 +4,12 @@
 
 use super::transform;
 use crate::access::package::Package;
-use crate::archive::{Archive, InstanceFile};
+use crate::archive::{Archive, InstanceFile, InstanceRow};
 use crate::domain::byte_order::Words;
 use crate::domain::instance::StoredFile;
 use crate::domain::reading::ReadLimits;
 use crate::domain::transfer_syntax::TransferSyntax;
+use crate::imaging::{Imaging, ImagingError, View};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -42,6 +43,8 @@ pub enum Segment {
     Package(Arc<Package>, Range<u64>),
     /// The whole file as Explicit VR Little Endian; its length is not known before.
     Rewritten(Box<Rewritten>),
+    /// An instance's first frame, rendered when its turn comes; its length is not known before.
+    Picture(Box<Picturing>),
 }
 
 impl Segment {
@@ -52,7 +55,7 @@ impl Segment {
             | Self::Swapped(_, _, range)
             | Self::Inflated { range, .. }
             | Self::Package(_, range) => Some(range.end.saturating_sub(range.start)),
-            Self::Rewritten(_) => None,
+            Self::Rewritten(_) | Self::Picture(_) => None,
         }
     }
     /// The part of it from `from` to `to`, counted from its first byte.
@@ -66,7 +69,7 @@ impl Segment {
             Self::Inflated { file, dataset_offset, range } => {
                 Self::Inflated { file, dataset_offset, range: within(range) }
             }
-            whole @ Self::Rewritten(_) => whole,
+            whole @ (Self::Rewritten(_) | Self::Picture(_)) => whole,
         }
     }
 }
@@ -80,6 +83,15 @@ pub struct Rewritten {
     /// Preamble and file meta of the new form.
     pub head: Bytes,
     pub dataset_offset: u64,
+}
+
+/// What rendering an instance needs, and the head of its part.
+#[derive(Clone)]
+pub struct Picturing {
+    pub imaging: Imaging,
+    pub row: InstanceRow,
+    pub view: View,
+    pub head: String,
 }
 
 /// Pieces in order.
@@ -173,6 +185,14 @@ async fn start(archive: &Archive, segment: Segment) -> io::Result<Chunks> {
             transform::inflated(file.stream(dataset_offset..file.size_bytes()), range).boxed()
         }
         Segment::Package(package, range) => package.stream(range),
+        Segment::Picture(what) => match what.imaging.rendered(&what.row, 0, &what.view).await {
+            Ok(picture) => futures_util::stream::iter([Ok(what.head.into()), Ok(picture.bytes)]).boxed(),
+            Err(ImagingError::Archive(error)) => return Err(io::Error::other(error)).inspect_err(note),
+            Err(error) => {
+                tracing::info!(%error, "an instance is left out of a rendered answer");
+                futures_util::stream::empty().boxed()
+            }
+        },
         Segment::Rewritten(what) => {
             let file = open(archive, what.file).await?;
             let dataset = file.stream(what.dataset_offset..file.size_bytes());

@@ -1,0 +1,121 @@
+//! A multi-frame instance as one moving picture: GIF, which every browser plays.
+
+use super::attributes::DisplayAttributes;
+use super::encode::Raster;
+use super::error::ImagingError;
+use super::source::failed;
+use super::view::View;
+use super::{Imaging, Picture};
+use crate::archive::InstanceRow;
+use gif::{Encoder, Frame, Repeat};
+
+/// Frames of one moving picture, and pixels of all of them: what is longer is a video, not a GIF.
+const FRAMES_MAX: u32 = 1000;
+const PIXELS_MAX: u64 = 150_000_000;
+/// The longest edge, unless a viewport says otherwise.
+const EDGE: u32 = 640;
+/// How well colours are chosen: 1 is best, 30 fastest.
+const COLOUR_SPEED: i32 = 20;
+/// A tenth of a second, where the object names no time.
+const DELAY: u16 = 10;
+
+impl Imaging {
+    /// All frames of an instance, as fast as the object says.
+    pub async fn animated(&self, row: &InstanceRow, view: &View) -> Result<Picture, ImagingError> {
+        let name = Self::name(row, u32::MAX, view);
+        if let Some(picture) = self.cache.get(&name) {
+            return Ok(picture);
+        }
+        let _showing = self.showing.acquire().await.map_err(failed)?;
+        let view = View { longest_edge: view.longest_edge.or(Some(EDGE)), ..view.clone() };
+        let detail = self.detail(row).await?;
+        let mut moving: Option<Moving> = None;
+        for frame in 0..row.number_of_frames {
+            let (raster, display) = self.raster(&detail, frame, &view).await?;
+            let area = u64::from(raster.width) * u64::from(raster.height);
+            if row.number_of_frames > FRAMES_MAX || area * u64::from(row.number_of_frames) > PIXELS_MAX {
+                return Err(ImagingError::Unsupported("too many frames for one moving picture"));
+            }
+            let add = move || match moving {
+                Some(moving) => moving.with(raster),
+                None => Moving::of(raster, &display),
+            };
+            moving = Some(tokio::task::spawn_blocking(add).await.map_err(failed)??);
+        }
+        let picture = moving.ok_or(ImagingError::NothingToShow)?.finish()?;
+        self.cache.put(name, picture.clone());
+        Ok(picture)
+    }
+}
+
+struct Moving {
+    encoder: Encoder<Vec<u8>>,
+    width: u16,
+    height: u16,
+    delay: u16,
+}
+
+impl Moving {
+    fn of(first: Raster, display: &DisplayAttributes) -> Result<Self, ImagingError> {
+        let (Ok(width), Ok(height)) = (u16::try_from(first.width), u16::try_from(first.height)) else {
+            return Err(ImagingError::Unsupported("an edge beyond 65,535 pixels"));
+        };
+        let greys: Vec<u8> = (0..=255).flat_map(|grey| [grey; 3]).collect();
+        let mut encoder = Encoder::new(Vec::new(), width, height, &greys).map_err(encode)?;
+        encoder.set_repeat(Repeat::Infinite).map_err(encode)?;
+        // Browsers take less than 2 hundredths for a mistake and slow down.
+        let delay = display.frame_time_ms.map_or(DELAY, |ms| (ms / 10.0).round().clamp(2.0, 6000.0) as u16);
+        Self { encoder, width, height, delay }.with(first)
+    }
+
+    fn with(mut self, mut raster: Raster) -> Result<Self, ImagingError> {
+        if (raster.width, raster.height) != (self.width.into(), self.height.into()) {
+            return Err(ImagingError::Unsupported("frames of several sizes"));
+        }
+        let mut frame = match raster.colour {
+            true => Frame::from_rgb_speed(self.width, self.height, &raster.bytes, COLOUR_SPEED),
+            false => Frame {
+                width: self.width,
+                height: self.height,
+                buffer: std::mem::take(&mut raster.bytes).into(),
+                ..Frame::default()
+            },
+        };
+        frame.delay = self.delay;
+        self.encoder.write_frame(&frame).map_err(encode)?;
+        Ok(self)
+    }
+
+    fn finish(self) -> Result<Picture, ImagingError> {
+        let bytes = self.encoder.into_inner().map_err(encode)?;
+        let (width, height) = (self.width.into(), self.height.into());
+        Ok(Picture { bytes: bytes.into(), media_type: "image/gif", width, height })
+    }
+}
+
+fn encode(error: impl std::error::Error + Send + Sync + 'static) -> ImagingError {
+    ImagingError::Encode(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_follow_each_other_in_the_time_of_the_object() {
+        let raster = |grey| Raster { width: 3, height: 2, colour: false, bytes: vec![grey; 6] };
+        let display = DisplayAttributes { frame_time_ms: Some(66.6), ..Default::default() };
+        let moving = Moving::of(raster(7), &display).unwrap().with(raster(200)).unwrap();
+        assert_eq!(moving.delay, 7);
+        let picture = moving.finish().unwrap();
+        let mut decoder = gif::DecodeOptions::new();
+        decoder.set_color_output(gif::ColorOutput::RGBA);
+        let mut decoder = decoder.read_info(picture.bytes.as_ref()).unwrap();
+        let first = decoder.read_next_frame().unwrap().unwrap();
+        assert_eq!((first.delay, first.buffer[..4].to_vec()), (7, vec![7, 7, 7, 255]));
+        assert_eq!(decoder.read_next_frame().unwrap().unwrap().buffer[0], 200);
+        assert!(decoder.read_next_frame().unwrap().is_none());
+        let other = Raster { width: 2, height: 2, colour: false, bytes: vec![0; 4] };
+        assert!(Moving::of(raster(7), &display).unwrap().with(other).is_err());
+    }
+}

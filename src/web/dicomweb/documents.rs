@@ -1,0 +1,87 @@
+//! What an instance without pictures is rendered as (PS3.18 §8.7.4): its document, its film, or its report
+//! as a page.
+
+use super::accept::Accept;
+use super::bulk;
+use super::hex;
+use super::media::{self, PDF};
+use super::report;
+use super::representation::Representation;
+use super::segments::Segments;
+use crate::archive::InstanceDetail;
+use crate::domain::transfer_syntax::Frames;
+use crate::web::Web;
+use crate::web::problem::Problem;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+
+const HTML: &str = "text/html";
+/// The longest JSON of a report that is made into a page.
+const REPORT_MAX: u64 = 16 << 20;
+/// A document or film of our own origin is shown in a frame; a report brings its few lines of style.
+const FRAMED: &str = "default-src 'none'; frame-ancestors 'self'";
+const STYLED: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
+
+/// The rendered form of an instance that is a document, a film or a report; `None` when it is none of them.
+pub async fn document(
+    web: &Web,
+    detail: &InstanceDetail,
+    accept: &Accept,
+    headers: &HeaderMap,
+) -> Result<Option<Response>, Problem> {
+    let stored = media::stored(detail.row.file.transfer_syntax_uid.as_str())?;
+    let (path, wished) = match stored.frames {
+        Frames::Video => (bulk::PIXEL_DATA, stored.media_type),
+        _ if detail.metadata.bulk_value(bulk::DOCUMENT).is_some() => (bulk::DOCUMENT, PDF),
+        _ => return page(web, detail, accept, headers).await,
+    };
+    let Some(value) = detail.metadata.bulk_value(path) else { return Ok(None) };
+    let file = web.archive.open(&detail.row.file).await?;
+    let kind = bulk::kind(detail, value, stored, Some(wished), &file).await;
+    if kind != wished {
+        return Ok(None);
+    }
+    taken(accept, kind)?;
+    let mut segments = Segments::default();
+    bulk::pieces(detail, value, stored, kind, file).into_iter().for_each(|segment| segments.push(segment));
+    let etag = tag(detail, "d");
+    let representation = Representation { content_type: HeaderValue::from_static(kind), etag, segments };
+    Ok(Some(framed(representation.respond(headers, &web.archive), FRAMED)))
+}
+
+async fn page(
+    web: &Web,
+    detail: &InstanceDetail,
+    accept: &Accept,
+    headers: &HeaderMap,
+) -> Result<Option<Response>, Problem> {
+    if detail.pixels.is_some() {
+        return Ok(None);
+    }
+    let metadata = detail.metadata.clone();
+    let read = move || metadata.text(REPORT_MAX).ok().and_then(|json| report::page(&json));
+    let Ok(Some(page)) = tokio::task::spawn_blocking(read).await else { return Ok(None) };
+    taken(accept, HTML)?;
+    let mut segments = Segments::default();
+    segments.text(page);
+    let content_type = HeaderValue::from_static("text/html; charset=utf-8");
+    let representation = Representation { content_type, etag: tag(detail, "h"), segments };
+    Ok(Some(framed(representation.respond(headers, &web.archive), STYLED)))
+}
+
+fn taken(accept: &Accept, kind: &str) -> Result<(), Problem> {
+    let kind = kind.to_ascii_lowercase();
+    match accept.wanted().any(|range| range.covers(&kind)) {
+        true => Ok(()),
+        false => Err(Problem::not_acceptable(format!("This instance is rendered as {kind}."))),
+    }
+}
+
+fn tag(detail: &InstanceDetail, kind: &str) -> String {
+    format!("\"{}-r{kind}\"", hex(detail.row.file.sha256.get(..16).unwrap_or_default()))
+}
+
+fn framed(mut response: Response, policy: &'static str) -> Response {
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response
+}
