@@ -1,6 +1,8 @@
 //! Matches as a DICOM JSON array (PS3.18 Annex F), whole when small, streamed when large, gzip at a
 //! cheap level where it is taken.
 
+use super::media::DICOM_XML;
+use super::xml;
 use crate::archive::{Archive, SearchError};
 use crate::domain::attributes::{Attribute, Attributes, TABLE, lookup, members, tags};
 use crate::domain::instance::hex_tag;
@@ -115,11 +117,13 @@ fn requests(attributes: &Attributes) -> Value {
 
 /// The matches as a body: whole with its length when small, else in chunks as they are rendered.
 pub async fn answer(mut matches: Matches, media: &'static str, gzip: bool) -> Result<Response, SearchError> {
+    matches.xml = media == DICOM_XML;
     let first = matches.chunk().await?;
     let compress = gzip && first.len() >= WORTH_COMPRESSING;
     let mut encoder = compress.then(|| GzEncoder::new(Vec::new(), Compression::fast()));
     let mut response = Response::new(Body::empty());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    let content_type = if media == DICOM_XML { xml::CONTENT_TYPE } else { HeaderValue::from_static(media) };
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     if compress {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
@@ -179,13 +183,15 @@ pub struct Matches {
     rest: Option<(Archive, Query)>,
     written: usize,
     ended: bool,
+    /// Parts of the Native DICOM Model instead of one array.
+    xml: bool,
 }
 
 impl Matches {
     /// `rest`: the query of the page after `page`, when everything is to be given.
     pub fn new(frame: Frame, page: Page, rest: Option<(Archive, Query)>) -> Self {
         let rest = rest.filter(|_| page.more);
-        Self { frame, rows: page.rows.into_iter(), rest, written: 0, ended: false }
+        Self { frame, rows: page.rows.into_iter(), rest, written: 0, ended: false, xml: false }
     }
 
     /// At least `CHUNK` bytes, or what is left.
@@ -196,10 +202,21 @@ impl Matches {
                 if self.next_page().await? {
                     continue;
                 }
-                out.extend_from_slice(if self.written == 0 { b"[]" } else { b"]" });
+                out.extend_from_slice(match (self.xml, self.written) {
+                    (true, _) => xml::CLOSE.as_bytes(),
+                    (false, 0) => b"[]",
+                    (false, _) => b"]",
+                });
                 self.ended = true;
                 break;
             };
+            if self.xml {
+                self.written += 1;
+                if let Value::Object(map) = self.frame.render(&found) {
+                    out.extend_from_slice(xml::part(&map).as_bytes());
+                }
+                continue;
+            }
             out.push(if self.written == 0 { b'[' } else { b',' });
             self.written += 1;
             // Writing to memory does not fail, and the values hold nothing that JSON cannot say.

@@ -10,6 +10,7 @@ use crate::web::problem::Problem;
 
 pub const DICOM: &str = "application/dicom";
 pub const DICOM_JSON: &str = "application/dicom+json";
+pub const DICOM_XML: &str = "application/dicom+xml";
 pub const JSON: &str = "application/json";
 pub const OCTETS: &str = "application/octet-stream";
 pub const ZIP: &str = "application/zip";
@@ -162,10 +163,18 @@ pub fn bulk(accept: &Accept) -> Result<(Packaging, Option<&'static str>), Proble
     Err(Problem::not_acceptable("Bulk data is served as application/octet-stream, alone or in multipart/related."))
 }
 
-/// For metadata and searches; transfer-syntax is of no concern there.
-pub fn json(accept: &Accept) -> Result<&'static str, Problem> {
-    accept.choose(&[DICOM_JSON, JSON]).ok_or_else(|| {
-        Problem::not_acceptable("This resource is served as application/dicom+json or application/json.")
+/// For metadata and searches; transfer-syntax is of no concern there. XML comes in parts, however it is
+/// asked for.
+pub fn model(accept: &Accept) -> Result<&'static str, Problem> {
+    let chosen = accept.wanted().find_map(|range| match (range.media.as_str(), range.part.as_deref()) {
+        ("multipart/related", Some(DICOM_XML)) => Some(DICOM_XML),
+        _ => [DICOM_JSON, JSON, DICOM_XML].into_iter().find(|offer| range.covers(offer)),
+    });
+    chosen.ok_or_else(|| {
+        Problem::not_acceptable(
+            "This resource is served as application/dicom+json, application/json, or multipart/related of \
+             application/dicom+xml.",
+        )
     })
 }
 

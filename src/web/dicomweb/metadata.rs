@@ -3,7 +3,7 @@
 
 use super::accept::{Accept, takes_gzip};
 use super::representation::REVALIDATE;
-use super::{Resource, base_tag, instance_url, media, nothing_there};
+use super::{Resource, base_tag, instance_url, media, nothing_there, xml};
 use crate::archive::{InstanceUids, SearchError};
 use crate::domain::instance::Selector;
 use crate::domain::metadata::{Assembler, Form, Metadata};
@@ -31,10 +31,15 @@ pub async fn metadata(
     Resource(selector): Resource,
     request: Request,
 ) -> Result<Response, Problem> {
-    let media = media::json(&Accept::of(request.headers(), request.uri().query()))?;
-    let gzip = takes_gzip(request.headers());
+    let media = media::model(&Accept::of(request.headers(), request.uri().query()))?;
+    let xml = media == media::DICOM_XML;
+    let gzip = takes_gzip(request.headers()) && !xml;
     let version = version(&web, &selector).await?.ok_or_else(|| nothing_there(&selector))?;
-    let coding = if gzip { "g" } else { "i" };
+    let coding = match (xml, gzip) {
+        (true, _) => "x",
+        (false, true) => "g",
+        (false, false) => "i",
+    };
     let etag = format!("\"{version}-{WRITER_VERSION}{coding}-{:x}\"", base_tag(&base));
 
     if precondition_fails(request.headers(), &etag) {
@@ -49,7 +54,7 @@ pub async fn metadata(
         return Ok(response);
     }
     reader.notes(&web, request.extensions(), &selector.study).await;
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(header::CONTENT_TYPE, if xml { xml::CONTENT_TYPE } else { HeaderValue::from_static(media) });
     if gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
@@ -58,6 +63,7 @@ pub async fn metadata(
         Method::HEAD => {
             Body::from_stream(futures_util::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>())
         }
+        _ if xml => xml::parts(assembled(&web, &selector, base.dicomweb(), false)),
         _ => assembled(&web, &selector, base.dicomweb(), gzip),
     };
     Ok(response)

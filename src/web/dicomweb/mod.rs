@@ -25,6 +25,7 @@ mod tests;
 mod transform;
 mod viewing;
 mod wado;
+mod xml;
 
 pub use stow::Uploads;
 

@@ -68,7 +68,7 @@ async fn search(
     let within = study.map(|study| select(&study, series.as_deref(), None)).transpose()?;
     let (study, series) = within.map_or((None, None), |within| (Some(within.study), within.series));
     let query = request.uri().query();
-    let media = media::json(&Accept::of(request.headers(), query))?;
+    let media = media::model(&Accept::of(request.headers(), query))?;
     let mut asked = params::parse(query, level, study, series, &web.limits)?;
     asked.query.only = caller.restriction;
     // Within a study everything is given; it is read in pages, so that memory stays flat.

@@ -399,3 +399,39 @@ async fn a_study_comes_as_a_package_that_can_be_resumed() {
     assert_eq!((rest.status().as_u16(), rest.body()), (206, &whole.body().slice(100..)));
     assert_eq!(client.get(SERIES, &[zip]).await.status(), 406);
 }
+
+#[tokio::test]
+async fn searches_and_metadata_say_the_same_in_xml() {
+    let client = with(&[words(EXPLICIT_VR_LITTLE_ENDIAN, 1), words(EXPLICIT_VR_LITTLE_ENDIAN, 2)]).await;
+    let related = "multipart/related; type=\"application/dicom+xml\"";
+    let metadata = format!("{SERIES}/metadata");
+    for (path, accept) in [
+        (metadata.as_str(), related),
+        (metadata.as_str(), "application/dicom+xml"),
+        ("/dicom-web/studies/1.2/instances", related),
+    ] {
+        let answer = client.get(path, &[("accept", accept), ("accept-encoding", "gzip")]).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let content_type = text(answer.headers(), "content-type");
+        assert!(content_type.starts_with(related), "{content_type}");
+        let json = client.get(path, &[("accept", "application/dicom+json")]).await;
+        let json: Vec<serde_json::Map<String, Value>> = serde_json::from_slice(json.body()).unwrap();
+        let packed = text(answer.headers(), "content-encoding") == "gzip";
+        let body = if packed { gunzipped(answer.body()) } else { answer.body().to_vec() };
+        let parts = parts(&content_type, &body);
+        assert_eq!(parts.len(), json.len());
+        for ((header, document), expected) in parts.iter().zip(json) {
+            assert_eq!(header, "Content-Type: application/dicom+xml");
+            let read = crate::domain::native_xml::read(document).unwrap();
+            assert_eq!(read.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+            for (tag, element) in expected {
+                // XML has text where JSON has numbers.
+                let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let values =
+                    |element: &Value| element["Value"].as_array().map(|all| all.iter().map(plain).collect::<Vec<_>>());
+                assert_eq!(values(&read[&tag]), values(&element), "{tag}");
+                assert_eq!(read[&tag]["BulkDataURI"], element["BulkDataURI"], "{tag}");
+            }
+        }
+    }
+}

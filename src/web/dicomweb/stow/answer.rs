@@ -3,7 +3,6 @@
 
 use super::desk::Report;
 use super::outcome::{Failed, Outcome};
-use super::part::DICOM_XML;
 use crate::archive::InstanceUids;
 use crate::domain::failure::Failure;
 use crate::domain::native_xml;
@@ -23,7 +22,7 @@ pub struct Media(&'static str);
 impl Media {
     /// 406 when nothing that is offered is taken; asked before the body is read.
     pub fn of(accept: &Accept) -> Result<Self, Problem> {
-        accept.choose(&[media::DICOM_JSON, DICOM_XML, media::JSON]).map(Self).ok_or_else(|| {
+        accept.choose(&[media::DICOM_JSON, media::DICOM_XML, media::JSON]).map(Self).ok_or_else(|| {
             Problem::not_acceptable("What was stored is answered as application/dicom+json or application/dicom+xml.")
         })
     }
@@ -33,7 +32,7 @@ impl Media {
 pub fn render(report: &Report, root: &str, media: Media) -> Response {
     let module = module(report, root);
     let body = match media.0 {
-        DICOM_XML => native_xml::document(&module),
+        media::DICOM_XML => native_xml::document(&module),
         _ => Value::Object(module).to_string(),
     };
     let mut response = Response::new(Body::from(body));

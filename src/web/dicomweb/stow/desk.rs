@@ -5,7 +5,7 @@ use super::body::Portion;
 use super::content_type::ContentType;
 use super::metadata::{Collected, Notation};
 use super::outcome::{Failed, Outcome, warning};
-use super::part::{DICOM_XML, InstancePart, is_storage};
+use super::part::{InstancePart, is_storage};
 use super::related::{Event, PartFault, PartHeader, Reader};
 use super::wrap::{self, Wrapped, wrap};
 use crate::archive::{Archive, InstanceUids, Intake, Offer, ReceiveError, Received, Source};
@@ -368,8 +368,8 @@ fn part(header: Result<PartHeader, PartFault>, default: &str, collected: &mut Co
     }
     match content.media.as_str() {
         media::DICOM => Part::Instance(Box::new(InstancePart::new(&content))),
-        media::DICOM_JSON | DICOM_XML => {
-            let xml = content.media == DICOM_XML;
+        media::DICOM_JSON | media::DICOM_XML => {
+            let xml = content.media == media::DICOM_XML;
             collected.begin_metadata(if xml { Notation::Xml } else { Notation::Json });
             Part::Metadata
         }

@@ -15,9 +15,8 @@ use crate::domain::uid::{SopClassUid, SopInstanceUid};
 use crate::web::dicomweb::media;
 use bytes::Bytes;
 
-pub const DICOM_XML: &str = "application/dicom+xml";
 /// What the parts of a multipart body may be.
-pub const KINDS: [&str; 3] = [media::DICOM, media::DICOM_JSON, DICOM_XML];
+pub const KINDS: [&str; 3] = [media::DICOM, media::DICOM_JSON, media::DICOM_XML];
 /// Of a bare data set, the first element tells how it is written.
 const GUESSED_FROM: usize = 6;
 
