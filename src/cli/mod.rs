@@ -4,6 +4,8 @@
 mod check;
 mod client;
 mod demo;
+mod doctor;
+mod footprint;
 mod link;
 mod peer;
 mod quarantine;
@@ -47,6 +49,9 @@ enum Command {
     Quarantine(quarantine::Command),
     /// Compare index and files.
     Verify(verify::Args),
+    /// Ask the running daemon what viewers ask, and say what would not work.
+    #[command(subcommand)]
+    Doctor(doctor::Command),
     /// Try a connection to another DICOM node.
     #[command(subcommand)]
     Peer(peer::Command),
@@ -131,6 +136,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Token(command) => token::run(&read()?.0, command),
         Command::Quarantine(command) => quarantine::run(&read()?.0, command),
         Command::Verify(args) => verify::run(&read()?.0, args),
+        Command::Doctor(command) => doctor::run(&read()?.0, command),
         Command::Peer(command) => peer::run(&read()?.0, command),
         // Answered before: a worker reads no configuration.
         Command::DecodeWorker(_) => Ok(()),

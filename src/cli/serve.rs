@@ -15,6 +15,7 @@ pub fn run((config, notices): Checked) -> Outcome {
         }
         let running = app::start(config).await.map_err(failure)?;
         tell_systemd(&running);
+        super::footprint::shrink();
         let ended = until_told(&running).await?;
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         tracing::info!(reason = ended, "stopping: no new work; running associations and downloads may finish");

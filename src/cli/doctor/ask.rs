@@ -1,0 +1,111 @@
+//! One HTTP request on a connection of its own, as a viewer's.
+
+use crate::cli::Failure;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+
+/// An instance is read whole; a larger one is not what a check needs.
+const BODY_MAX: usize = 512 << 20;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The daemon as a caller reaches it.
+pub struct Daemon {
+    authority: String,
+    /// The path in front of every route, without a slash at its end.
+    prefix: String,
+    token: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub took: Duration,
+}
+
+impl Answer {
+    /// A header as text; empty when it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Daemon {
+    pub fn new(url: &str, token: Option<String>) -> Result<Self, Failure> {
+        let uri: Uri = url.parse().map_err(|_| Failure::Usage(format!("{url:?} is not a URL")))?;
+        let Some(authority) = uri.authority() else {
+            return Err(Failure::Usage(format!("{url:?} names no host; write http://host:port")));
+        };
+        if uri.scheme_str() != Some("http") {
+            return Err(Failure::Usage(
+                "the check speaks plain HTTP: name an http:// address of the daemon or of its proxy with --url".into(),
+            ));
+        }
+        let authority = match authority.port() {
+            Some(_) => authority.to_string(),
+            None => format!("{}:80", authority.host()),
+        };
+        Ok(Self { authority, prefix: uri.path().trim_end_matches('/').to_owned(), token })
+    }
+
+    /// Where DICOMweb begins, as an absolute URL.
+    pub fn root(&self) -> String {
+        format!("http://{}{}/dicom-web", self.authority, self.prefix)
+    }
+
+    /// `target` begins behind the daemon's prefix, or is an absolute URL of the daemon's.
+    pub async fn ask(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Answer, String> {
+        let path = match target.strip_prefix("http://") {
+            Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
+            None => format!("{}{target}", self.prefix),
+        };
+        let mut request = Request::builder().method(method).uri(&path).header("host", &self.authority);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
+        let began = Instant::now();
+        let exchange = async {
+            let stream = TcpStream::connect(&self.authority).await.map_err(|error| error.to_string())?;
+            let (mut sender, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+            let driver = tokio::spawn(connection);
+            let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, BODY_MAX).collect().await.map_err(|error| error.to_string())?.to_bytes();
+            driver.abort();
+            Ok(Answer { status: parts.status, headers: parts.headers, body, took: began.elapsed() })
+        };
+        tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| "no answer within a minute".to_owned())?
+    }
+
+    /// A JSON answer of `path`; 204 is an empty list.
+    pub async fn json(&self, path: &str) -> Result<serde_json::Value, Failure> {
+        let accept = [("accept".to_owned(), "application/dicom+json".to_owned())];
+        let answer = self.ask(Method::GET, path, &accept, Bytes::new()).await;
+        let answer = answer.map_err(|why| Failure::Failed(format!("{}: {why}", self.root())))?;
+        match answer.status {
+            StatusCode::OK => serde_json::from_slice(&answer.body).map_err(Failure::failed),
+            StatusCode::NO_CONTENT => Ok(serde_json::Value::Array(Vec::new())),
+            StatusCode::UNAUTHORIZED => Err(Failure::Failed(format!(
+                "{} wants a token; make one with `bluebridge token create` and name its file with --token-file",
+                self.root()
+            ))),
+            status => Err(Failure::Failed(format!("{} answered {status}", self.root()))),
+        }
+    }
+}

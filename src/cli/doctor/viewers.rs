@@ -1,0 +1,311 @@
+//! What each viewer asks, in its order and with its headers, as seen on the wire and in their sources:
+//! OHIF 3.x with its defaults, cornerstone3D's image loader, Weasis, the dicomweb-clients of JavaScript
+//! and Python.
+
+use super::ask::Daemon;
+use super::check::{Need, Step};
+use crate::cli::Failure;
+use crate::config::Config;
+use bytes::Bytes;
+use hyper::Method;
+use serde_json::Value;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Viewer {
+    Ohif,
+    Cornerstone,
+    Weasis,
+    DicomwebClient,
+}
+
+impl Viewer {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ohif => "OHIF",
+            Self::Cornerstone => "cornerstone",
+            Self::Weasis => "Weasis",
+            Self::DicomwebClient => "dicomweb-client",
+        }
+    }
+}
+
+/// What is asked for: a study, and one instance of it, with frames if there is one.
+pub struct Subject {
+    root: String,
+    study: String,
+    series: String,
+    instance: String,
+    frames: u64,
+    /// An instance as Part 10, to be sent back.
+    part10: Bytes,
+}
+
+const JSON: &str = "application/dicom+json";
+const DICOM: &str = "multipart/related; type=\"application/dicom\"";
+const OCTETS: &str = "multipart/related; type=application/octet-stream; transfer-syntax=*";
+
+impl Subject {
+    pub async fn find(daemon: &Daemon, study: &str) -> Result<Self, Failure> {
+        let path = format!("/dicom-web/studies/{study}/instances?includefield=00280008&includefield=00280010");
+        let found = daemon.json(&path).await?;
+        let instances = found.as_array().map(Vec::as_slice).unwrap_or_default();
+        let with_pixels = |instance: &&Value| instance.pointer("/00280010/Value/0").is_some();
+        let Some(chosen) = instances.iter().find(with_pixels).or(instances.first()) else {
+            return Err(Failure::Failed(format!("{} has no instance of this study", daemon.root())));
+        };
+        let text = |tag: &str| {
+            let value = chosen.pointer(&format!("/{tag}/Value/0")).and_then(Value::as_str);
+            value.map(str::to_owned).ok_or_else(|| Failure::Failed(format!("the instance list has no {tag}")))
+        };
+        let frames = match with_pixels(&chosen) {
+            true => chosen.pointer("/00280008/Value/0").and_then(Value::as_u64).unwrap_or(1),
+            false => 0,
+        };
+        let (series, instance) = (text("0020000E")?, text("00080018")?);
+        let path = format!("/dicom-web/studies/{study}/series/{series}/instances/{instance}");
+        let accept = [("accept".to_owned(), "application/dicom; transfer-syntax=*".to_owned())];
+        let answer = daemon.ask(Method::GET, &path, &accept, Bytes::new()).await.map_err(Failure::Failed)?;
+        let part10 = if answer.status.is_success() { answer.body } else { Bytes::new() };
+        Ok(Self { root: "/dicom-web".into(), study: study.to_owned(), series, instance, frames, part10 })
+    }
+    fn of_study(&self, rest: &str) -> String {
+        format!("{}/studies/{}{rest}", self.root, self.study)
+    }
+    fn of_series(&self, rest: &str) -> String {
+        self.of_study(&format!("/series/{}{rest}", self.series))
+    }
+    fn of_instance(&self, rest: &str) -> String {
+        self.of_series(&format!("/instances/{}{rest}", self.instance))
+    }
+}
+
+fn get(viewer: Viewer, purpose: &'static str, target: String, accept: &str, needs: Vec<Need>) -> Step {
+    let headers = match accept {
+        "" => Vec::new(),
+        accept => vec![("accept".to_owned(), accept.to_owned())],
+    };
+    Step { viewer, purpose, method: Method::GET, target, headers, body: Bytes::new(), needs }
+}
+
+const OK: Need = Need::Status(&[200]);
+
+/// All of them, in the order in which the viewers ask.
+pub fn steps(subject: &Subject, config: &Config, store: bool) -> Vec<Step> {
+    let mut steps = ohif(subject);
+    if store && !subject.part10.is_empty() {
+        steps.push(save(subject));
+    }
+    if config.web.ohif_dir.is_some() {
+        steps.push(get(
+            Viewer::Ohif,
+            "the viewer itself, cross-origin isolated",
+            "/ohif/".into(),
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            vec![
+                OK,
+                Need::Type("text/html"),
+                Need::Header("cross-origin-opener-policy", "same-origin".into()),
+                Need::Header("cross-origin-embedder-policy", "require-corp".into()),
+            ],
+        ));
+    }
+    if let Some(origin) = config.web.cors_origins.first() {
+        steps.extend(from_elsewhere(subject, origin));
+    }
+    steps.extend(cornerstone(subject));
+    steps.extend(weasis(subject));
+    steps.extend(dicomweb_client(subject));
+    steps
+}
+
+fn ohif(subject: &Subject) -> Vec<Step> {
+    let list = "limit=101&offset=0&fuzzymatching=false&includefield=00081030%2C00080060%2C00080090%2C00100030";
+    let read = &["0020000D", "00080020", "00080030", "00080050", "00100020", "00100010", "00201208", "00080061"];
+    let series = &["0020000E", "00080060", "00200011", "00201209", "0020000D"];
+    let json = |needs: Need| vec![OK, Need::Type(JSON), needs];
+    let ask = |purpose, target, accept: &str, needs| get(Viewer::Ohif, purpose, target, accept, needs);
+    let mut steps = vec![
+        ask("study list", format!("{}/studies?{list}", subject.root), JSON, json(Need::Items(read))),
+        ask(
+            "the study, by its UID",
+            format!("{}/studies?{list}&StudyInstanceUID={}", subject.root, subject.study),
+            JSON,
+            json(Need::Items(read)),
+        ),
+        ask("series of the study", subject.of_study("/series"), JSON, json(Need::Items(series))),
+        ask(
+            "series for the study panel",
+            subject.of_study("/series?includefield=0008103E%2C00080021"),
+            JSON,
+            json(Need::Items(series)),
+        ),
+        ask(
+            "metadata of a series",
+            subject.of_series("/metadata"),
+            "application/dicom+json, multipart/related; type=application/octet-stream; transfer-syntax=*",
+            vec![OK, Need::Type(JSON), Need::Items(&["00080018", "00080016"]), Need::Revalidates],
+        ),
+        ask("an instance (SEG, SR, RTSTRUCT)", subject.of_instance(""), DICOM, vec![OK, Need::Parts]),
+        ask(
+            "the first instance, for a thumbnail",
+            subject.of_series("/instances?limit=1&includefield=00080018"),
+            JSON,
+            json(Need::Items(&["00080018"])),
+        ),
+    ];
+    if subject.frames > 0 {
+        steps.extend([
+            ask(
+                "a frame",
+                subject.of_instance("/frames/1"),
+                OCTETS,
+                vec![OK, Need::Parts, Need::TransferSyntax, Need::Header("content-length", String::new())],
+            ),
+            ask(
+                "a frame, as it writes its Accept by default",
+                subject.of_instance("/frames/1"),
+                "multipart/related; type=\"image/jls\"; transfer-syntax=\"1.2.840.10008.1.2.4.80\"; transfer-syntax=\"*\"",
+                vec![OK, Need::Parts, Need::TransferSyntax],
+            ),
+            ask(
+                "a thumbnail",
+                subject.of_instance("/thumbnail?viewport=256%2C256"),
+                "image/jpeg",
+                vec![OK, Need::Type("image/jpeg")],
+            ),
+            ask("a picture", subject.of_instance("/rendered"), "image/jpeg", vec![OK, Need::Type("image/jpeg")]),
+        ]);
+    }
+    steps
+}
+
+/// As OHIF saves: a line break before the first boundary, none after the last.
+fn save(subject: &Subject) -> Step {
+    let boundary = "7a2c3f1e-9d54-4c1b-8a63-0f5d2b9e6c41";
+    let mut body = format!("\r\n--{boundary}\r\nContent-Type: application/dicom\r\n\r\n").into_bytes();
+    body.extend_from_slice(&subject.part10);
+    body.extend_from_slice(format!("\r\n--{boundary}--").as_bytes());
+    Step {
+        viewer: Viewer::Ohif,
+        purpose: "saving an instance",
+        method: Method::POST,
+        target: format!("{}/studies", subject.root),
+        headers: vec![
+            ("accept".into(), JSON.into()),
+            ("content-type".into(), format!("multipart/related; type=\"application/dicom\"; boundary=\"{boundary}\"")),
+        ],
+        body: body.into(),
+        needs: vec![Need::Status(&[200, 202]), Need::Type(JSON)],
+    }
+}
+
+/// A viewer that another origin serves.
+fn from_elsewhere(subject: &Subject, origin: &str) -> Vec<Step> {
+    let allowed = Need::Header("access-control-allow-origin", origin.to_owned());
+    let mut preflight = get(
+        Viewer::Ohif,
+        "preflight from another origin",
+        subject.of_series("/metadata"),
+        "",
+        vec![
+            Need::Status(&[200, 204]),
+            allowed.clone(),
+            Need::Header("access-control-allow-headers", "accept".into()),
+            Need::Header("access-control-allow-headers", "authorization".into()),
+        ],
+    );
+    preflight.method = Method::OPTIONS;
+    preflight.headers = vec![
+        ("origin".into(), origin.to_owned()),
+        ("access-control-request-method".into(), "GET".into()),
+        ("access-control-request-headers".into(), "accept,authorization".into()),
+    ];
+    let mut asked = get(
+        Viewer::Ohif,
+        "metadata from another origin",
+        subject.of_series("/metadata"),
+        JSON,
+        vec![OK, allowed, Need::Header("access-control-expose-headers", "etag".into())],
+    );
+    asked.headers.push(("origin".into(), origin.to_owned()));
+    vec![preflight, asked]
+}
+
+fn cornerstone(subject: &Subject) -> Vec<Step> {
+    if subject.frames == 0 {
+        return Vec::new();
+    }
+    let ask = |purpose, target, accept: &str, needs| get(Viewer::Cornerstone, purpose, target, accept, needs);
+    let frame = subject.of_instance("/frames/1");
+    let mut ranged = ask(
+        "the beginning of a frame's body (progressive)",
+        frame.clone(),
+        OCTETS,
+        vec![Need::Status(&[206]), Need::Header("content-range", "bytes 0-63/".into()), Need::Length(64)],
+    );
+    ranged.headers.push(("range".into(), "bytes=0-63".into()));
+    vec![
+        ask(
+            "a frame, with several wishes",
+            frame.clone(),
+            "multipart/related; type=image/jls; q=1,multipart/related; type=application/octet-stream; q=0.1",
+            vec![OK, Need::Parts, Need::TransferSyntax],
+        ),
+        ask("a frame, with any wish (microscopy)", frame.clone(), "*/*", vec![OK, Need::Parts]),
+        ask("a frame, with its wish in the address", format!("{frame}?accept=*/*"), "", vec![OK]),
+        ranged,
+    ]
+}
+
+fn weasis(subject: &Subject) -> Vec<Step> {
+    let fields = "00080020,00080030,00080050,00080061,00080090,00081030,00100010,00100020,00100021,00100030,\
+                  00100040,0020000D,00200010";
+    let ask = |purpose, target, accept: &str, needs| get(Viewer::Weasis, purpose, target, accept, needs);
+    vec![
+        ask(
+            "study list, which begins with an empty parameter",
+            format!("{}/studies?&includefield={fields}&limit=10&offset=0", subject.root),
+            JSON,
+            vec![OK, Need::Type(JSON), Need::Items(&["0020000D", "00100020"])],
+        ),
+        ask(
+            "series of the study",
+            subject.of_study("/series?&includefield=0008103E,00080060,00200011"),
+            JSON,
+            vec![OK, Need::Items(&["0020000E"])],
+        ),
+        ask(
+            "instances of a series",
+            subject.of_series("/instances?&includefield=00200013"),
+            JSON,
+            vec![OK, Need::Items(&["00080018"])],
+        ),
+        ask(
+            "an instance as stored",
+            subject.of_instance(""),
+            "multipart/related; type=\"application/dicom\"; transfer-syntax=*",
+            vec![OK, Need::Parts],
+        ),
+    ]
+}
+
+fn dicomweb_client(subject: &Subject) -> Vec<Step> {
+    let ask = |purpose, target, accept: &str, needs| get(Viewer::DicomwebClient, purpose, target, accept, needs);
+    vec![
+        ask(
+            "study search",
+            format!("{}/studies?StudyInstanceUID={}", subject.root, subject.study),
+            "application/dicom+json, application/json",
+            vec![OK, Need::Items(&["0020000D"])],
+        ),
+        ask("metadata of the study", subject.of_study("/metadata"), JSON, vec![OK, Need::Items(&["00080018"])]),
+        ask("metadata of an instance", subject.of_instance("/metadata"), JSON, vec![OK, Need::Items(&["00080018"])]),
+        ask("an instance", subject.of_instance(""), DICOM, vec![OK, Need::Parts]),
+        ask(
+            "a series",
+            subject.of_series(""),
+            "multipart/related; type=\"application/dicom\"; transfer-syntax=*",
+            vec![OK, Need::Parts],
+        ),
+    ]
+}
