@@ -82,6 +82,7 @@ def bridge(build, elsewhere, tmp_path_factory):
     os.environ.update(settings)
     try:
         b = Bridge(tmp_path_factory.mktemp("bridge")).start()
+        b.environment = settings
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -260,4 +261,19 @@ def test_its_default_settings_work_from_another_origin(bridge, studies, chromium
     chromium.get(f"{elsewhere[0]}/viewer?StudyInstanceUIDs={studies['ct']}")
     assert until(90, lambda: shades(chromium) > 30), seen.look().bad()
     seen.look()
-    assert seen.of("/frames/") and not [b for b in seen.bad() if "/thumbnail" not in b[1]], seen.bad()
+    assert seen.of("/frames/") and not seen.bad(), seen.bad()
+
+
+@pytest.mark.parametrize("kind", ["ct", "sr"])
+def test_the_doctor_finds_every_viewer_served(bridge, studies, kind, monkeypatch):
+    for name, value in bridge.environment.items():
+        monkeypatch.setenv(name, value)
+    told = json.loads(bridge.cli("doctor", "viewer", studies[kind], "--store", "--json").stdout)
+    assert told["failed"] == 0 and {step["viewer"] for step in told["steps"]} >= {"OHIF", "Weasis", "dicomweb-client"}
+    assert any("another origin" in step["purpose"] for step in told["steps"])
+
+
+def test_the_doctor_says_what_is_missing(bridge):
+    refused = bridge.cli("doctor", "viewer", "1.2.3.4", check=False)
+    assert refused.returncode == 1 and "no instance of this study" in refused.stderr
+    assert bridge.cli("doctor", "viewer", "not-a-uid", check=False).returncode == 2
