@@ -14,11 +14,11 @@ use sha2::{Digest, Sha256};
 use std::io;
 use std::net::IpAddr;
 
-const WEEK_MS: i64 = 7 * 86_400_000;
+pub(super) const WEEK_MS: i64 = 7 * 86_400_000;
 /// How many sent bytes may be forgotten when the process dies.
 const KEPT_EVERY: u64 = 16 << 20;
 /// Sent bytes are counted in whole units of this.
-const UNIT: u64 = 64 << 10;
+pub(super) const UNIT: u64 = 64 << 10;
 
 /// What a ticket opens: read fresh, so a revoked or expired link has none.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl Access {
         Ok(Admission::Go(Download { access: self.clone(), link, running, sent: 0, kept: 0 }))
     }
 
-    async fn keep_sent(&self, link: LinkKey, bytes: u64) {
+    pub(super) async fn keep_sent(&self, link: LinkKey, bytes: u64) {
         let now_ms = self.0.clock.now_ms();
         let kept = self.0.index.change_link(link.bytes(), |row| {
             if now_ms >= row.week_began_at_ms.saturating_add(WEEK_MS) {

@@ -196,6 +196,7 @@ impl Access {
         let link = LinkKey(row.lid_sha256);
         self.0.sessions.end_link(link);
         self.0.live.end(link);
+        self.0.views.end(link);
         self.summary(row).await
     }
 

@@ -18,6 +18,7 @@ pub mod package;
 pub mod reads;
 mod scope;
 pub mod session;
+mod share;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod ticket;
@@ -30,6 +31,7 @@ pub use error::AccessError;
 pub use grant::{GrantRequest, Granted, LinkSummary, State};
 pub use scope::{Studies, Whose};
 pub use session::Session;
+pub use share::{Share, View, Viewing};
 pub use token::LinkKey;
 pub use verify::{Answers, Verdict};
 
@@ -40,6 +42,7 @@ use crate::index::Index;
 use keys::{KeyRing, Purpose};
 use live::Live;
 use session::{SessionKey, Sessions};
+use share::Shares;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,6 +63,9 @@ struct Parts {
     ring: KeyRing,
     sessions: Sessions,
     live: Live,
+    /// Requests of viewers, which have places of their own.
+    views: Live,
+    shares: Shares,
     /// argon2id takes 19 MiB and tens of milliseconds: one at a time.
     hashing: Semaphore,
     index: Index,
@@ -92,6 +98,8 @@ impl Access {
             ring,
             sessions: Sessions::new(&link),
             live: Live::default(),
+            views: Live::default(),
+            shares: Shares::default(),
             hashing: Semaphore::new(1),
             link,
             index,

@@ -59,7 +59,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
 
     let readiness = Readiness::default();
     let handle = metrics::install();
-    let shared = rooms.web(&config, readiness.clone(), handle);
+    let shared = rooms.web(&config, readiness.clone(), handle.clone());
     let stop = CancellationToken::new();
     let doors = TaskTracker::new();
     let self_check = SelfCheck::new(dicom_at, &config, rooms.index.clone())?;
@@ -68,7 +68,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let limits = ServeLimits::web(&config.limits, &config.web);
     doors.spawn(web::serve(web_listener, web::web_router(shared.clone()), limits, secured.web.clone(), stop.clone()));
     let limits = ServeLimits::patient(&config.limits, &config.patient);
-    let pages = web::patient::router(rooms.patient(&config));
+    let pages = web::patient::router(rooms.patient(&config, readiness.clone(), handle));
     doors.spawn(web::serve(patient, pages, limits, secured.patient.clone(), stop.clone()));
     doors.spawn(net::tls::watch(secured.all(), stop.clone()));
     let limits = ServeLimits::control(&config.limits);

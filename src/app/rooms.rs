@@ -8,7 +8,7 @@ use crate::access::package::Packages;
 use crate::access::reads::Reads;
 use crate::archive::{Archive, ArchiveSettings, DataDirLock};
 use crate::audit::{Actor, Event, Kind};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::clock::Clock;
 use crate::imaging::Imaging;
 use crate::index::{Index, IndexSettings};
@@ -18,7 +18,7 @@ use crate::web::dicomweb::Uploads;
 use crate::web::ohif::Viewer;
 use crate::web::ops::Readiness;
 use crate::web::patient::{PatientParts, PatientWeb};
-use crate::web::{Web, WebParts};
+use crate::web::{self, Web, WebParts};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
@@ -70,22 +70,26 @@ impl Rooms {
     }
 
     pub fn web(&self, config: &Config, readiness: Readiness, metrics: PrometheusHandle) -> Web {
+        self.web_as(config.web.clone(), config, readiness, metrics)
+    }
+
+    fn web_as(&self, web: config::Web, config: &Config, readiness: Readiness, metrics: PrometheusHandle) -> Web {
         Web::new(WebParts {
             archive: self.archive.clone(),
             access: self.access.clone(),
             packages: self.packages.clone(),
             imaging: self.imaging.clone(),
             tokens: Tokens::new(self.index.clone(), self.clock.clone()),
-            oidc: self.oidc.clone(),
             reads: Reads::new(self.index.clone()),
             uploads: Uploads::new(&config.limits),
             ae_title: config.dicom.ae_title.clone(),
-            config: config.web.clone(),
+            viewer: web.ohif_dir.as_deref().and_then(Viewer::open).map(Arc::new),
+            oidc: self.oidc.clone().filter(|_| web.oidc.is_some()),
+            config: web,
             limits: config.limits.clone(),
             clock: self.clock.clone(),
             metrics,
             readiness,
-            viewer: config.web.ohif_dir.as_deref().and_then(Viewer::open).map(Arc::new),
         })
     }
 
@@ -93,8 +97,10 @@ impl Rooms {
         self.oidc.clone()
     }
 
-    /// What `[patient]` serves.
-    pub fn patient(&self, config: &Config) -> PatientWeb {
+    /// What `[patient]` serves: its pages, and the archive behind them for readers whom they let in.
+    pub fn patient(&self, config: &Config, readiness: Readiness, metrics: PrometheusHandle) -> PatientWeb {
+        let alone = config::Web { anonymous: config::Anonymous::Nobody, ..config::Web::default() };
+        let share = self.web_as(alone, config, readiness, metrics);
         PatientWeb::new(PatientParts {
             access: self.access.clone(),
             imaging: self.imaging.clone(),
@@ -104,6 +110,7 @@ impl Rooms {
             link: config.link.clone(),
             limits: config.limits.clone(),
             clock: self.clock.clone(),
+            share: web::share_router(share),
         })
     }
 

@@ -91,6 +91,11 @@ pub fn web_router(web: Web) -> Router {
     middleware::gate(router, web, "web")
 }
 
+/// DICOMweb for callers whom another gate has let in (`middleware::Given`), and for nobody else.
+pub fn share_router(web: Web) -> Router {
+    middleware::gate(Router::new().nest("/dicom-web", dicomweb::router()), web, "share")
+}
+
 /// Everything on the control socket.
 pub fn control_router(web: Web) -> Router {
     middleware::gate(control::router(), web, "control")

@@ -10,5 +10,6 @@ mod receive;
 mod restart;
 mod retrieve;
 mod search;
+mod share;
 mod store_over_web;
 mod tls;

@@ -57,10 +57,16 @@ async fn no_patient_value_reaches_a_log_a_metric_or_a_file_name() {
     let token = url.rsplit('/').next().unwrap();
     let code = grant["code"].as_str().unwrap();
     bridge.patient().get(&format!("/v/{token}")).await;
-    bridge
+    let opened = bridge
         .patient()
         .post_form(&format!("/v/{token}"), &[], &[("code", code), ("day", "31"), ("month", "1"), ("year", "1970")])
         .await;
+    let session = crate::support::link::cookie(&opened);
+    for path in [format!("?PatientName={MARKER}&PatientID={MARKER}"), format!("/{MARKER}"), format!("/1.2/{MARKER}")] {
+        let path = format!("/s/{}/dicom-web/studies{path}", grant["id"].as_str().unwrap());
+        bridge.patient().get_with(&path, &[("cookie", &session)]).await;
+    }
+    let secret_session = session.split_once('=').unwrap().1;
     let metrics = http.get("/metrics").await.text();
 
     let mut names = String::new();
@@ -78,7 +84,7 @@ async fn no_patient_value_reaches_a_log_a_metric_or_a_file_name() {
     let log = bridge.log();
     assert!(log.lines().count() > 5, "there is a log to look at:\n{log}");
     for (what, text) in [("log", &log), ("metrics", &metrics), ("file names", &names)] {
-        for secret in [MARKER, token, code, "19700131"] {
+        for secret in [MARKER, token, code, secret_session, "19700131"] {
             assert!(!text.contains(secret), "{secret} is in the {what}:\n{text}");
         }
     }

@@ -55,7 +55,14 @@ pub(super) struct Loaded {
 
 /// Tells whether any of the files has been changed or replaced, without opening them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fingerprint(Vec<Option<(u64, u64, i64, i64, u64)>>);
+pub(super) struct Fingerprint(Vec<Option<Seen>>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    file: (u64, u64),
+    modified: (i64, i64),
+    size: u64,
+}
 
 impl TlsSettings {
     fn client_ca(&self) -> Option<&Path> {
@@ -69,7 +76,8 @@ impl TlsSettings {
         let files = [Some(self.certificate.as_path()), Some(self.key.as_path()), self.client_ca()];
         let seen = |path: &Path| {
             let file = std::fs::metadata(path).ok()?;
-            Some((file.dev(), file.ino(), file.mtime(), file.mtime_nsec(), file.size()))
+            let modified = (file.mtime(), file.mtime_nsec());
+            Some(Seen { file: (file.dev(), file.ino()), modified, size: file.size() })
         };
         Fingerprint(files.into_iter().flatten().map(seen).collect())
     }

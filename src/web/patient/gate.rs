@@ -109,7 +109,6 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wa
 
 fn headers(headers: &mut HeaderMap, secure: bool) {
     let fixed = [
-        ("content-security-policy", CONTENT_SECURITY_POLICY),
         ("referrer-policy", "no-referrer"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -118,6 +117,9 @@ fn headers(headers: &mut HeaderMap, secure: bool) {
         ("permissions-policy", "camera=(), microphone=(), geolocation=()"),
         ("x-robots-tag", "noindex, nofollow, noarchive"),
     ];
+    // DICOMweb brings a stricter policy of its own.
+    let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     for (name, value) in fixed {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }

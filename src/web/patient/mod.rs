@@ -1,4 +1,5 @@
-//! The pages of the `[patient]` listener: a form that opens a link, what it opens, and the download.
+//! The pages of the `[patient]` listener: a form that opens a link, what it opens, the download, and DICOMweb
+//! over the link's studies.
 //!
 //! Nothing a mail scanner can do changes anything: GET and HEAD have no effect, and an empty or mistyped
 //! form costs no attempt. Every answer passes the gate, which sets the headers and writes the one log
@@ -13,6 +14,7 @@ mod my;
 mod pages;
 mod pictures;
 mod range;
+mod share;
 mod words;
 
 #[cfg(test)]
@@ -25,7 +27,7 @@ use crate::config;
 use crate::domain::clock::Clock;
 use crate::imaging::Imaging;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Router, middleware};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -44,6 +46,8 @@ pub struct PatientParts {
     pub link: config::Link,
     pub limits: config::Limits,
     pub clock: Clock,
+    /// `/dicom-web` for readers whom `share` has let in.
+    pub share: Router,
 }
 
 pub struct Shared {
@@ -91,6 +95,7 @@ pub fn router(web: PatientWeb) -> Router {
         .route("/my", get(my::show))
         .route("/my/{picture}", get(pictures::show))
         .route("/my/sign-out", post(my::sign_out))
+        .route("/s/{link}/dicom-web/{*resource}", any(share::serve))
         .route("/d/{ticket}/images.zip", get(download::send))
         .route("/assets/{hash}/{file}", get(assets::show))
         .route("/healthz", get(|| async { "ok\n" }))

@@ -9,7 +9,7 @@ use crate::domain::attributes::{Attributes, tags};
 use crate::domain::query::Found;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use dicom_core::Tag;
 use serde::Deserialize;
@@ -47,9 +47,17 @@ pub(super) async fn show(
     }
     let reader = reader.speaking(chosen.as_deref().or(visit.session.language.as_deref()));
     match page(&web, &reader, &visit).await {
-        Ok(page) => pages::html(StatusCode::OK, &page),
+        Ok(page) => with_service(pages::html(StatusCode::OK, &page), &visit.link_id),
         Err(error) => failed(&reader, &error),
     }
+}
+
+/// Tells programs where this reader's DICOMweb is (RFC 8631).
+fn with_service(mut page: Response, link_id: &str) -> Response {
+    if let Ok(link) = HeaderValue::from_str(&format!("</s/{link_id}/dicom-web>; rel=\"service\"")) {
+        page.headers_mut().append(header::LINK, link);
+    }
+    page
 }
 
 /// The verified reader of a request.

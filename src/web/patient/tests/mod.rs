@@ -70,6 +70,7 @@ impl Site {
             link: config::Link::default(),
             limits,
             clock: house.clock.clone(),
+            share: Router::new(),
         };
         Self { archive, house, router: router(PatientWeb::new(parts)) }
     }
