@@ -26,7 +26,6 @@ impl Imaging {
         if let Some(picture) = self.cache.get(&name) {
             return Ok(picture);
         }
-        let _showing = self.showing.acquire().await.map_err(failed)?;
         let view = View { longest_edge: view.longest_edge.or(Some(EDGE)), ..view.clone() };
         let detail = self.detail(row).await?;
         let mut moving: Option<Moving> = None;

@@ -1,12 +1,13 @@
 //! Pictures that were made, in as many bytes as `limits.picture_cache` says. A picture is named by the
 //! digest of its instance's file, its frame and its view: stored files never change, so it never goes stale.
 
-use super::Picture;
 use super::view::View;
+use super::{DecodeFailure, Picture};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Quick;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub(super) type Name = [u8; 16];
 
@@ -38,6 +39,29 @@ impl Cache {
     }
 }
 
+/// Frames that were no frames: asked for again and again they would cost a decoder each time.
+#[derive(Clone)]
+pub(super) struct Hopeless(Arc<Quick<Name, (DecodeFailure, Instant)>>);
+
+/// After this a frame is tried again: what ended its decoder may have been the machine.
+const HOPELESS_FOR: Duration = Duration::from_secs(600);
+
+impl Hopeless {
+    pub fn new() -> Self {
+        Self(Arc::new(Quick::new(4096)))
+    }
+    pub fn get(&self, name: &Name) -> Option<DecodeFailure> {
+        let (failure, since) = self.0.get(name)?;
+        (since.elapsed() < HOPELESS_FOR).then_some(failure)
+    }
+    pub fn put(&self, name: Name, failure: DecodeFailure) {
+        // Without a decoder nothing was learnt of the frame.
+        if failure != DecodeFailure::Unavailable {
+            self.0.insert(name, (failure, Instant::now()));
+        }
+    }
+}
+
 pub(super) fn name(sha256: &[u8; 32], frame: u32, view: &View) -> Name {
     let mut digest = Sha256::new();
     digest.update(sha256);
@@ -61,6 +85,15 @@ mod tests {
         let kept = (0..100_u8).filter_map(|number| cache.get(&[number; 16]).map(|picture| (number, picture.bytes[0])));
         let kept: Vec<_> = kept.collect();
         assert!((1..=10).contains(&kept.len()) && kept.iter().all(|(number, byte)| number == byte), "{kept:?}");
+    }
+
+    #[test]
+    fn a_hopeless_frame_is_remembered_but_not_for_want_of_a_decoder() {
+        let hopeless = Hopeless::new();
+        hopeless.put([1; 16], DecodeFailure::Died);
+        hopeless.put([2; 16], DecodeFailure::Unavailable);
+        assert_eq!(hopeless.get(&[1; 16]), Some(DecodeFailure::Died));
+        assert_eq!(hopeless.get(&[2; 16]), None);
     }
 
     #[test]

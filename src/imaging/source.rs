@@ -1,7 +1,7 @@
 //! Pictures of what the archive holds: a frame is read, decoded when it is compressed, shown, and kept for
 //! the next who asks.
 
-use super::cache::{self, Cache};
+use super::cache::{self, Cache, Hopeless};
 use super::codec::{Codec, Declared};
 use super::encode::Raster;
 use super::view::View;
@@ -12,10 +12,13 @@ use crate::domain::instance::{FrameTable, PixelFacts, Selector};
 use crate::domain::transfer_syntax::{self, Frames};
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Frames shown at the same time: each takes a core and some hundred megabytes at most.
-const SHOWN_AT_ONCE: usize = 4;
+/// Mebibytes that frames on their way to be pictures may take: native ones, and compressed ones in a room
+/// of their own, so that frames on which decoders hang keep nobody else waiting.
+const ROOM: u32 = 512;
+/// What a small frame counts as: so at most four are at work in each room, a core or two at a time.
+const ROOM_MIN: u32 = ROOM / 4;
 /// JSON beyond which display attributes are not looked for.
 const TEXT_MAX: u64 = 64 << 20;
 /// The largest look-up table has 65,536 entries of 16 bits, the largest overlay plane a bit a pixel.
@@ -28,8 +31,17 @@ const UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
 pub struct Imaging {
     pub(super) archive: Archive,
     decoders: Decoders,
-    pub(super) showing: Arc<Semaphore>,
+    native: Arc<Semaphore>,
+    compressed: Arc<Semaphore>,
     pub(super) cache: Cache,
+    hopeless: Hopeless,
+}
+
+/// A frame's samples, what they mean, and the room they take until they are a picture.
+struct Samples {
+    pixels: PixelFacts,
+    bytes: Bytes,
+    room: OwnedSemaphorePermit,
 }
 
 /// Whether frames of a transfer syntax can be made into pictures.
@@ -49,8 +61,10 @@ impl Imaging {
         Self {
             archive,
             decoders: Decoders::new(program, limits),
-            showing: Arc::new(Semaphore::new(SHOWN_AT_ONCE)),
+            native: Arc::new(Semaphore::new(ROOM as usize)),
+            compressed: Arc::new(Semaphore::new(ROOM as usize)),
             cache: Cache::new(limits.picture_cache.get()),
+            hopeless: Hopeless::new(),
         }
     }
 
@@ -65,11 +79,6 @@ impl Imaging {
         if let Some(picture) = self.cache.get(&name) {
             return Ok(picture);
         }
-        let _showing = self.showing.acquire().await.map_err(failed)?;
-        // Several may have asked for the same one and waited.
-        if let Some(picture) = self.cache.get(&name) {
-            return Ok(picture);
-        }
         let picture = self.shown(row, frame, view).await?;
         self.cache.put(name, picture.clone());
         Ok(picture)
@@ -77,10 +86,14 @@ impl Imaging {
 
     async fn shown(&self, row: &InstanceRow, frame: u32, view: &View) -> Result<Picture, ImagingError> {
         let detail = self.detail(row).await?;
-        let (pixels, bytes) = self.samples(&detail, frame).await?;
+        let Samples { pixels, bytes, room } = self.samples(&detail, frame).await?;
         let display = self.display(&detail, frame, view).await?;
         let view = view.clone();
-        tokio::task::spawn_blocking(move || picture(&pixels, &bytes, &display, &view)).await.map_err(failed)?
+        let shown = move || {
+            let _room = room;
+            picture(&pixels, &bytes, &display, &view)
+        };
+        tokio::task::spawn_blocking(shown).await.map_err(failed)?
     }
 
     pub(super) async fn detail(&self, row: &InstanceRow) -> Result<InstanceDetail, ImagingError> {
@@ -94,15 +107,18 @@ impl Imaging {
         frame: u32,
         view: &View,
     ) -> Result<(Raster, DisplayAttributes), ImagingError> {
-        let (pixels, bytes) = self.samples(detail, frame).await?;
+        let Samples { pixels, bytes, room } = self.samples(detail, frame).await?;
         let display = self.display(detail, frame, view).await?;
         let view = view.clone();
-        let shown = move || raster(&pixels, &bytes, &display, &view).map(|raster| (raster, display));
+        let shown = move || {
+            let _room = room;
+            raster(&pixels, &bytes, &display, &view).map(|raster| (raster, display))
+        };
         tokio::task::spawn_blocking(shown).await.map_err(failed)?
     }
 
     /// The samples of a frame in little endian, decoded when they are compressed, and what they mean.
-    async fn samples(&self, detail: &InstanceDetail, frame: u32) -> Result<(PixelFacts, Bytes), ImagingError> {
+    async fn samples(&self, detail: &InstanceDetail, frame: u32) -> Result<Samples, ImagingError> {
         let mut pixels = detail.pixels.clone().ok_or(ImagingError::NothingToShow)?;
         let uid = detail.row.file.transfer_syntax_uid.as_str();
         // Whatever cannot be shown is refused before a byte of it is read.
@@ -115,6 +131,14 @@ impl Imaging {
             (true, _) if uid == UNCOMPRESSED => None,
             (true, _) => Some(Codec::of(uid).ok_or(ImagingError::Unsupported("no decoder for its transfer syntax"))?),
         };
+        let name = cache::name(&detail.row.file.sha256, frame, &View::default());
+        if let Some(failure) = self.hopeless.get(&name) {
+            return Err(failure.into());
+        }
+        // Samples, the picture, and its scaled form.
+        let need = u32::try_from((native + shape.area() * 6) >> 20).unwrap_or(ROOM).clamp(ROOM_MIN, ROOM);
+        let room = if codec.is_some() { &self.compressed } else { &self.native };
+        let room = Arc::clone(room).acquire_many_owned(need).await.map_err(failed)?;
         // What compression made larger than twice its frame is no frame.
         let cap = if codec.is_some() { native.saturating_mul(2).saturating_add(1 << 20) } else { native };
         let bytes = self.archive.frame(detail, frame, cap).await.map_err(|error| match error {
@@ -124,8 +148,9 @@ impl Imaging {
             error => failed(error),
         })?;
         pixels.frames = FrameTable::Native { frame_bits: 0 };
-        let Some(codec) = codec else { return Ok((pixels, bytes)) };
-        let samples = self.decoders.decode(codec, declared(&pixels, &shape), bytes).await?;
+        let Some(codec) = codec else { return Ok(Samples { pixels, bytes, room }) };
+        let decoded = self.decoders.decode(codec, declared(&pixels, &shape), bytes).await;
+        let samples = decoded.inspect_err(|failure| self.hopeless.put(name, *failure))?;
         pixels.element = 0x0010;
         pixels.bits_allocated = samples.bits_allocated;
         pixels.bits_stored = samples.bits_stored;
@@ -141,7 +166,7 @@ impl Imaging {
             other => other,
         }
         .into();
-        Ok((pixels, samples.bytes.into()))
+        Ok(Samples { pixels, bytes: samples.bytes.into(), room })
     }
 
     async fn display(

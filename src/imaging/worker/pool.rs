@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Why a frame was not decoded.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeFailure {
     #[error(transparent)]
     Frame(#[from] DecodeError),
@@ -165,7 +165,20 @@ fn work(shared: &Shared) {
     }
 }
 
+/// A frame is to blame only when it ends a fresh decoder: one that has read other frames may have been
+/// damaged by them.
 fn answer(shared: &Shared, worker: &mut Option<Worker>, job: &Job) -> Result<Samples, DecodeFailure> {
+    let fresh = match worker.take_if(|running| running.has_ended()) {
+        Some(_) => true,
+        None => worker.is_none(),
+    };
+    match attempt(shared, worker, job) {
+        Err(DecodeFailure::Died) if !fresh => attempt(shared, worker, job),
+        outcome => outcome,
+    }
+}
+
+fn attempt(shared: &Shared, worker: &mut Option<Worker>, job: &Job) -> Result<Samples, DecodeFailure> {
     let running = match worker {
         Some(running) => running,
         None => worker.insert(Worker::start(&shared.program).map_err(|error| {
@@ -214,6 +227,11 @@ impl Worker {
         }
         tracing::info!(seccomp = true, landlock = hello.landlock, "a decoder has started behind its walls");
         Ok(worker)
+    }
+
+    /// Whether somebody ended it while it waited.
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// One frame there and its samples back, all within `timeout`.
