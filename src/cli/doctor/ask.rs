@@ -1,10 +1,12 @@
 //! One HTTP request on a connection of its own, as a viewer's.
 
 use crate::cli::Failure;
+use crate::net::tls::{Duplex, Outbound};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
@@ -14,6 +16,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The daemon as a caller reaches it.
 pub struct Daemon {
+    scheme: &'static str,
+    host: String,
+    port: u16,
+    outbound: Outbound,
+    /// Host and port, as the Host header says them.
     authority: String,
     /// The path in front of every route, without a slash at its end.
     prefix: String,
@@ -36,29 +43,35 @@ impl Answer {
 }
 
 impl Daemon {
-    pub fn new(url: &str, token: Option<String>) -> Result<Self, Failure> {
+    /// `ca` is trusted in place of the system's certificate authorities for an https:// `url`.
+    pub fn new(url: &str, token: Option<String>, ca: Option<&Path>) -> Result<Self, Failure> {
         let uri: Uri = url.parse().map_err(|_| Failure::Usage(format!("{url:?} is not a URL")))?;
-        let Some(authority) = uri.authority() else {
-            return Err(Failure::Usage(format!("{url:?} names no host; write http://host:port")));
+        let scheme = match uri.scheme_str() {
+            Some("http") => "http",
+            Some("https") => "https",
+            _ => return Err(Failure::Usage(format!("{url:?} is no http:// or https:// address"))),
         };
-        if uri.scheme_str() != Some("http") {
-            return Err(Failure::Usage(
-                "the check speaks plain HTTP: name an http:// address of the daemon or of its proxy with --url".into(),
-            ));
-        }
-        let authority = match authority.port() {
-            Some(_) => authority.to_string(),
-            None => format!("{}:80", authority.host()),
+        let Some(host) = uri.host() else {
+            return Err(Failure::Usage(format!("{url:?} names no host; write {scheme}://host:port")));
         };
-        Ok(Self { authority, prefix: uri.path().trim_end_matches('/').to_owned(), token })
+        let port = uri.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
+        Ok(Self {
+            scheme,
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+            outbound: Outbound::new("--ca", ca).map_err(Failure::usage)?,
+            authority: format!("{host}:{port}"),
+            prefix: uri.path().trim_end_matches('/').to_owned(),
+            token,
+        })
     }
 
     /// Where DICOMweb begins, as an absolute URL.
     pub fn root(&self) -> String {
-        format!("http://{}{}/dicom-web", self.authority, self.prefix)
+        format!("{}://{}{}/dicom-web", self.scheme, self.authority, self.prefix)
     }
 
-    /// `target` begins behind the daemon's prefix, or is an absolute URL of the daemon's.
+    /// `target` begins behind the daemon's prefix.
     pub async fn ask(
         &self,
         method: Method,
@@ -66,10 +79,7 @@ impl Daemon {
         headers: &[(String, String)],
         body: Bytes,
     ) -> Result<Answer, String> {
-        let path = match target.strip_prefix("http://") {
-            Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
-            None => format!("{}{target}", self.prefix),
-        };
+        let path = format!("{}{target}", self.prefix);
         let mut request = Request::builder().method(method).uri(&path).header("host", &self.authority);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -80,7 +90,7 @@ impl Daemon {
         let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
         let began = Instant::now();
         let exchange = async {
-            let stream = TcpStream::connect(&self.authority).await.map_err(|error| error.to_string())?;
+            let stream = self.connect().await.map_err(|error| error.to_string())?;
             let (mut sender, connection) =
                 hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
             let driver = tokio::spawn(connection);
@@ -91,6 +101,14 @@ impl Daemon {
             Ok(Answer { status: parts.status, headers: parts.headers, body, took: began.elapsed() })
         };
         tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| "no answer within a minute".to_owned())?
+    }
+
+    /// In clear to wherever the user says: what is asked with is the user's own.
+    async fn connect(&self) -> std::io::Result<Box<dyn Duplex>> {
+        match self.scheme {
+            "https" => self.outbound.connect(&self.host, self.port, true).await,
+            _ => Ok(Box::new(TcpStream::connect((self.host.as_str(), self.port)).await?)),
+        }
     }
 
     /// A JSON answer of `path`; 204 is an empty list.

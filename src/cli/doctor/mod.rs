@@ -24,12 +24,15 @@ pub enum Command {
 pub struct Args {
     /// The Study Instance UID.
     study: String,
-    /// Where viewers reach the daemon; default: where the configuration makes it listen.
+    /// Where viewers reach the daemon; default: its public_url, or where the configuration makes it listen.
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// A file that holds the bearer token to ask with.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// The certificate authority to trust in place of the system's, for an https:// address.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Only this viewer.
     #[arg(long, value_name = "NAME")]
     viewer: Option<viewers::Viewer>,
@@ -47,7 +50,7 @@ pub fn run(config: &Config, command: Command) -> Outcome {
     let token = args.token_file.as_deref().map(read_token).transpose()?;
     let url = args.url.clone().unwrap_or_else(|| own_address(config));
     block_on(async {
-        let daemon = Daemon::new(&url, token)?;
+        let daemon = Daemon::new(&url, token, args.ca.as_deref())?;
         let subject = Subject::find(&daemon, study.as_str()).await?;
         let steps = viewers::steps(&subject, config, args.store);
         let mut verdicts = Vec::new();
@@ -74,6 +77,9 @@ pub fn run(config: &Config, command: Command) -> Outcome {
 }
 
 fn own_address(config: &Config) -> String {
+    if let Some(url) = &config.web.public_url {
+        return url.clone();
+    }
     let listen = config.web.listen;
     let host = if listen.ip().is_unspecified() { "localhost".to_owned() } else { format!("{}", listen.ip()) };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
