@@ -247,7 +247,7 @@ def test_a_study_is_opened_and_seen(bridge, studies, chromium, kind):
     assert not seen.bad(), seen.bad()
 
 
-@pytest.mark.parametrize("kind", ["sr"])
+@pytest.mark.parametrize("kind", ["sr", "pdf"])
 def test_a_document_is_opened(bridge, studies, chromium, kind):
     seen = Seen(chromium)
     chromium.get(f"http://127.0.0.1:{bridge.web}/ohif/viewer?StudyInstanceUIDs={studies[kind]}")
