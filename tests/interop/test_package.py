@@ -109,3 +109,23 @@ def test_every_file_is_what_was_sent(package):
     assert len(files) == 6
     for path in files:
         assert path.read_bytes().endswith(sent[dcmread(path).SOPInstanceUID])
+
+
+@pytest.mark.parametrize("level", ["series", "instance"])
+def test_a_series_and_an_instance_are_packages_that_curl_resumes(shared, package, tmp_path, level):
+    instances, _ = package
+    one = instances[1]
+    path, expected = f"{shared.root}/studies/{one.StudyInstanceUID}/series/{one.SeriesInstanceUID}", 3
+    if level == "instance":
+        path, expected = f"{path}/instances/{one.SOPInstanceUID}", 1
+    curl = ["curl", "-sf", "-H", "Accept: application/zip", path]
+    whole, part = tmp_path / "whole.zip", tmp_path / "part.zip"
+    assert run(*curl, "-o", whole).returncode == 0
+    part.write_bytes(whole.read_bytes()[:1000])
+    assert run(*curl, "-C", "-", "-o", part).returncode == 0
+    assert part.read_bytes() == whole.read_bytes()
+    assert run("unzip", "-q", part, "-d", tmp_path / "out").returncode == 0
+    assert run("sha256sum", "-c", "SHA256.TXT", cwd=tmp_path / "out").returncode == 0
+    assert len(FileSet(tmp_path / "out" / "DICOMDIR")) == expected
+    done = run("dciodvfy", tmp_path / "out" / "DICOMDIR")
+    assert not [line for line in done.stderr.splitlines() if line.startswith("Error")], done.stderr

@@ -5,7 +5,7 @@ use super::frozen::{File, Frozen};
 use super::keys::{Keys, PATIENT};
 use super::plan::Plan;
 use super::zip::Modified;
-use super::{dicomdir, pages, record};
+use super::{Scope, dicomdir, pages, record};
 use crate::archive::Archive;
 use crate::config::Facility;
 use crate::domain::attributes::Attributes;
@@ -30,18 +30,19 @@ pub(super) struct Most {
     pub bytes: u64,
 }
 
-/// The files of a package of these studies. No image file is read: what is asked is in the index.
+/// The files of a package of these studies, the rows of the scope's. No image file is read: what is asked is in the index.
 pub(super) async fn freeze(
     archive: &Archive,
     facility: &Facility,
     most: Most,
+    scope: &Scope,
     studies: Vec<StudyRow>,
 ) -> Result<Frozen, PackageError> {
     let (mut plan, mut keys, mut modified) = (Plan::default(), HashMap::new(), Modified::UNKNOWN);
     let (mut files, mut bytes) = (0_u64, 0_u64);
     for row in studies {
         let (uid, row_blocked) = (row.study_instance_uid.clone(), row.blocked);
-        let selector = Selector { study: uid.clone(), series: None, instance: None };
+        let selector = scope.within(&uid);
         let instances = archive.instances(&selector).await.map_err(PackageError::archive)?;
         files = files.saturating_add(instances.len() as u64);
         bytes = instances.iter().fold(bytes, |sum, row| sum.saturating_add(row.file.size_bytes));
@@ -62,7 +63,7 @@ pub(super) async fn freeze(
             .collect();
         let mut patients = HashMap::new();
         for series in looked_into {
-            let selector = Selector { study: uid.clone(), series: Some(series), instance: None };
+            let selector = Selector { series: Some(series), ..selector.clone() };
             let mut stored = std::pin::pin!(archive.metadata(&selector).ready_chunks(READ_AT_ONCE));
             while let Some(next) = stored.next().await {
                 let mut texts = Vec::with_capacity(next.len());

@@ -1,4 +1,5 @@
-//! The package a patient downloads: a study, or several, as one ZIP that is never built (design D8).
+//! The package a patient downloads: a study, or several, or a part of one, as one ZIP that is never built
+//! (design D8).
 //!
 //! A package is a frozen ordered list of files whose sizes and checksums were recorded at ingest, so
 //! its length, its entity tag and every byte range are arithmetic. Image files are opened when their
@@ -18,6 +19,7 @@ mod service;
 pub mod zip;
 
 use crate::archive::Archive;
+use crate::domain::instance::Selector;
 use crate::domain::uid::StudyInstanceUid;
 use bytes::Bytes;
 pub use error::PackageError;
@@ -36,15 +38,32 @@ use zip::{Layout, Segment};
 pub struct Scope {
     pub key: String,
     pub studies: Vec<StudyInstanceUid>,
+    /// Only this series or instance of the study.
+    part: Option<Selector>,
 }
 
 impl Scope {
     pub fn study(study: StudyInstanceUid) -> Self {
-        Self { key: format!("study {study}"), studies: vec![study] }
+        Self { key: format!("study {study}"), studies: vec![study], part: None }
+    }
+    /// A study, or one series or instance of it.
+    pub fn of(selector: &Selector) -> Self {
+        let mut scope = Self::study(selector.study.clone());
+        if let Some(series) = &selector.series {
+            let instance = selector.instance.as_ref().map(|uid| format!(" instance {uid}")).unwrap_or_default();
+            scope.key.push_str(&format!(" series {series}{instance}"));
+            scope.part = Some(selector.clone());
+        }
+        scope
     }
     /// All studies that a patient link opens; `link` is the link's id.
     pub fn link(link: &str, studies: Vec<StudyInstanceUid>) -> Self {
-        Self { key: format!("link {link}"), studies }
+        Self { key: format!("link {link}"), studies, part: None }
+    }
+    /// What of one of its studies is in it.
+    fn within(&self, study: &StudyInstanceUid) -> Selector {
+        let whole = || Selector { study: study.clone(), series: None, instance: None };
+        self.part.clone().unwrap_or_else(whole)
     }
 }
 

@@ -51,6 +51,9 @@ impl Packages {
     /// 60 s. While studies still change, the last version stays; when there is none, what is there is frozen.
     pub async fn current(&self, scope: &Scope) -> Result<Arc<Package>, PackageError> {
         let studies = self.studies(scope).await?;
+        if scope.part.is_some() {
+            return self.part(scope, studies).await;
+        }
         let revisions = build::revisions(&studies);
         let busy = studies
             .iter()
@@ -66,7 +69,7 @@ impl Packages {
         if let Some(last) = self.latest(scope).await?.filter(serves) {
             return self.open(scope, last).await;
         }
-        let frozen = build::freeze(&self.inner.archive, &self.inner.facility, self.inner.most, studies).await?;
+        let frozen = self.freeze(scope, studies).await?;
         let (frozen, blob, etag) = build::blocking(move || {
             let (blob, etag) = (frozen.to_blob()?, frozen.etag());
             Ok((frozen, blob, etag))
@@ -79,12 +82,40 @@ impl Packages {
 
     /// A version frozen earlier, for a download that goes on: the one whose entity tag `is` accepts.
     pub async fn frozen(&self, scope: &Scope, is: impl Fn(&str) -> bool) -> Result<Arc<Package>, PackageError> {
+        if scope.part.is_some() {
+            return self.held_of(scope, |package| is(&package.etag)).ok_or(PackageError::VersionGone);
+        }
         let kept = self.inner.index.packages(&scope.key).await.map_err(PackageError::archive)?;
         let wanted = kept.into_iter().find(|version| is(&version.etag)).ok_or(PackageError::VersionGone)?;
         if !within(&wanted.revisions, scope) {
             return Err(PackageError::VersionGone);
         }
         self.open(scope, wanted).await
+    }
+
+    /// The package of a series or an instance. It is not kept in the index, where there would be one for every
+    /// instance in the end: as long as its study does not change it comes out the same each time, after a
+    /// restart too. Versions that were sent lately are held in memory.
+    async fn part(&self, scope: &Scope, studies: Vec<StudyRow>) -> Result<Arc<Package>, PackageError> {
+        let (revision, last_change_ms) =
+            studies.first().map(|row| (row.revision, row.last_change_ms)).ok_or(PackageError::Empty)?;
+        let revisions = build::revisions(&studies);
+        let held = || self.held_of(scope, |package| package.version == revision);
+        if let Some(package) = held() {
+            return Ok(package);
+        }
+        let _building = self.inner.building.lock().await;
+        if let Some(package) = held() {
+            return Ok(package);
+        }
+        let frozen = self.freeze(scope, studies).await?;
+        let etag = frozen.etag();
+        let version = FrozenPackage { version: revision, revisions, etag, created_at_ms: last_change_ms };
+        self.hold(scope, version, move || Ok(frozen)).await
+    }
+
+    async fn freeze(&self, scope: &Scope, studies: Vec<StudyRow>) -> Result<Frozen, PackageError> {
+        build::freeze(&self.inner.archive, &self.inner.facility, self.inner.most, scope, studies).await
     }
 
     async fn studies(&self, scope: &Scope) -> Result<Vec<StudyRow>, PackageError> {
@@ -101,12 +132,7 @@ impl Packages {
     }
 
     async fn open(&self, scope: &Scope, version: FrozenPackage) -> Result<Arc<Package>, PackageError> {
-        let held = self.held(|held| {
-            held.iter()
-                .find(|(key, package)| *key == scope.key && package.version == version.version)
-                .map(|(_, package)| package.clone())
-        });
-        if let Some(package) = held {
+        if let Some(package) = self.held_of(scope, |package| package.version == version.version) {
             return Ok(package);
         }
         let blob = self.inner.index.package_files(&scope.key, version.version).await.map_err(PackageError::archive)?;
@@ -139,6 +165,12 @@ impl Packages {
     /// One of the `limits.downloads` places, for as long as bytes are sent; `None` when all are taken.
     pub fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.inner.places).try_acquire_owned().ok()
+    }
+
+    fn held_of(&self, scope: &Scope, is: impl Fn(&Package) -> bool) -> Option<Arc<Package>> {
+        self.held(|held| {
+            held.iter().find(|(key, package)| *key == scope.key && is(package)).map(|(_, package)| package.clone())
+        })
     }
 
     fn held<T>(&self, with: impl FnOnce(&mut VecDeque<(String, Arc<Package>)>) -> T) -> T {

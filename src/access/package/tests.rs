@@ -6,7 +6,7 @@ use crate::config::{ConflictAnswer, Facility, Limits, Storage, units};
 use crate::domain::clock::Clock;
 use crate::domain::explicit::Elements;
 use crate::domain::transfer_syntax;
-use crate::domain::uid::{SopClassUid, SopInstanceUid};
+use crate::domain::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid};
 use crate::index::{Index, IndexSettings};
 use dicom_core::header::HasLength;
 use dicom_core::{Tag, VR};
@@ -205,6 +205,40 @@ async fn a_version_keeps_its_bytes_through_a_restart() {
     let again = bench.packages.current(&scope).await.unwrap();
     assert_eq!((again.etag(), again.version()), (etag.as_str(), 1));
     assert_eq!(bytes(&again, 0..u64::MAX).await, whole);
+}
+
+#[tokio::test]
+async fn a_series_and_an_instance_have_packages_that_are_not_kept_and_come_out_the_same() {
+    let bench = Bench::new().await;
+    bench.study(3).await;
+    let series = format!("{CHEST}.1");
+    let part = |instance: Option<&str>| {
+        Scope::of(&Selector {
+            study: StudyInstanceUid::parse(CHEST).unwrap(),
+            series: SeriesInstanceUid::parse(&series).ok(),
+            instance: instance.and_then(|uid| SopInstanceUid::parse(uid).ok()),
+        })
+    };
+    let one = format!("{CHEST}.9.2");
+    let parts = [(part(None), 3), (part(Some(&one)), 1)];
+    let mut first = Vec::new();
+    for (scope, instances) in &parts {
+        let package = bench.packages.current(scope).await.unwrap();
+        assert_eq!(package.instances(), *instances);
+        let files = unpacked(bytes(&package, 0..u64::MAX).await);
+        assert!(files.iter().any(|(name, _)| name == "DICOMDIR"));
+        assert!(bench.index.packages(&scope.key).await.unwrap().is_empty());
+        first.push((package.etag().to_owned(), package.len()));
+    }
+    let bench = bench.restarted().await;
+    for ((scope, _), (etag, length)) in parts.iter().zip(first) {
+        assert!(bench.packages.frozen(scope, |_| true).await.is_err());
+        let again = bench.packages.current(scope).await.unwrap();
+        assert_eq!((again.etag(), again.len()), (etag.as_str(), length));
+        assert!(bench.packages.frozen(scope, |known| known == etag).await.is_ok());
+    }
+    let nothing = part(Some("2.25.404"));
+    assert!(matches!(bench.packages.current(&nothing).await, Err(PackageError::Empty)));
 }
 
 #[tokio::test]

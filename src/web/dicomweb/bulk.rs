@@ -1,21 +1,17 @@
 //! Bulk data (PS3.18 §10.4.1.1.5): the value that a BulkDataURI of the metadata names, in little endian,
 //! with ranges, alone or as a part.
 
-use super::accept::Accept;
+use super::asked::Asked;
 use super::media::{self, OCTETS, Packaging};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Segment, Segments};
-use super::{base_tag, hex, instance_url, nothing_there, select};
+use super::{base_tag, hex};
 use crate::archive::{InstanceDetail, InstanceFile};
 use crate::domain::byte_order::Words;
 use crate::domain::instance::{BulkValue, FrameTable};
 use crate::domain::transfer_syntax::{Encoding, Frames, TransferSyntax};
-use crate::web::Web;
-use crate::web::base_url::BaseUrl;
-use crate::web::caller::Reader;
 use crate::web::problem::Problem;
-use axum::extract::{Path, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
@@ -24,24 +20,17 @@ pub(super) const PIXEL_DATA: &str = "7FE00010";
 pub(super) const DOCUMENT: &str = "00420011";
 
 /// `GET .../instances/{instance}/bulkdata/{path}`
-pub async fn bulkdata(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Path((study, series, instance, path)): Path<(String, String, String, String)>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let selector = select(&study, Some(&series), Some(&instance))?;
-    let detail = web.archive.instance(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
-    let path = path.to_ascii_uppercase();
+pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
+    let detail = asked.instance().await?;
+    let path = asked.below.to_ascii_uppercase();
     let value = detail.metadata.bulk_value(&path).ok_or_else(|| {
         Problem::not_found("This instance has no such bulk data; its metadata lists what there is as BulkDataURI.")
     })?;
     let stored = media::stored(detail.row.file.transfer_syntax_uid.as_str())?;
-    let (packaging, wished) = media::bulk(&Accept::of(request.headers(), request.uri().query()))?;
+    let (packaging, wished) = media::bulk(&asked.accept())?;
 
-    reader.notes(&web, request.extensions(), &selector.study).await;
-    let file = web.archive.open(&detail.row.file).await?;
+    asked.noted().await;
+    let file = asked.web.archive.open(&detail.row.file).await?;
     let media = kind(&detail, value, stored, wished, &file).await;
     let digest = &detail.row.file.sha256;
     let pieces = pieces(&detail, value, stored, media, file);
@@ -52,10 +41,7 @@ pub async fn bulkdata(
             (HeaderValue::from_static(media), segments)
         }
         Packaging::Multipart => {
-            let uids = &detail.row.uids;
-            let mut location = instance_url(&base.dicomweb(), &uids.study, &uids.series, &uids.instance);
-            location.push_str("/bulkdata/");
-            location.push_str(&path);
+            let location = format!("{}/bulkdata/{path}", asked.url_of(&detail.row.uids));
             let mut multipart = Multipart::new(media, digest.get(16..).unwrap_or_default());
             multipart.part(media, None, &location, pieces);
             multipart.finish()
@@ -64,8 +50,8 @@ pub async fn bulkdata(
     let version = hex(digest.get(..16).unwrap_or_default());
     let kind = if packaging == Packaging::Single { "s" } else { "m" };
     let name = crc32fast::hash(format!("{path} {media}").as_bytes());
-    let etag = format!("\"{version}-b{name:08x}-{kind}-{:x}\"", base_tag(&base));
-    let mut response = Representation { content_type, etag, segments }.respond(request.headers(), &web.archive);
+    let etag = format!("\"{version}-b{name:08x}-{kind}-{:x}\"", base_tag(&asked.base));
+    let mut response = asked.answer(Representation { content_type, etag, segments });
     if media != OCTETS {
         // A viewer of our own origin shows documents and films in a frame.
         let framed = HeaderValue::from_static("default-src 'none'; frame-ancestors 'self'");

@@ -2,6 +2,7 @@
 //! as a page.
 
 use super::accept::Accept;
+use super::asked::Asked;
 use super::bulk;
 use super::hex;
 use super::media::{self, PDF};
@@ -10,9 +11,8 @@ use super::representation::Representation;
 use super::segments::Segments;
 use crate::archive::InstanceDetail;
 use crate::domain::transfer_syntax::Frames;
-use crate::web::Web;
 use crate::web::problem::Problem;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 
 const HTML: &str = "text/html";
@@ -23,20 +23,15 @@ const FRAMED: &str = "default-src 'none'; frame-ancestors 'self'";
 const STYLED: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
 /// The rendered form of an instance that is a document, a film or a report; `None` when it is none of them.
-pub async fn document(
-    web: &Web,
-    detail: &InstanceDetail,
-    accept: &Accept,
-    headers: &HeaderMap,
-) -> Result<Option<Response>, Problem> {
+pub async fn document(asked: &Asked, detail: &InstanceDetail, accept: &Accept) -> Result<Option<Response>, Problem> {
     let stored = media::stored(detail.row.file.transfer_syntax_uid.as_str())?;
     let (path, wished) = match stored.frames {
         Frames::Video => (bulk::PIXEL_DATA, stored.media_type),
         _ if detail.metadata.bulk_value(bulk::DOCUMENT).is_some() => (bulk::DOCUMENT, PDF),
-        _ => return page(web, detail, accept, headers).await,
+        _ => return page(asked, detail, accept).await,
     };
     let Some(value) = detail.metadata.bulk_value(path) else { return Ok(None) };
-    let file = web.archive.open(&detail.row.file).await?;
+    let file = asked.web.archive.open(&detail.row.file).await?;
     let kind = bulk::kind(detail, value, stored, Some(wished), &file).await;
     if kind != wished {
         return Ok(None);
@@ -46,15 +41,10 @@ pub async fn document(
     bulk::pieces(detail, value, stored, kind, file).into_iter().for_each(|segment| segments.push(segment));
     let etag = tag(detail, "d");
     let representation = Representation { content_type: HeaderValue::from_static(kind), etag, segments };
-    Ok(Some(framed(representation.respond(headers, &web.archive), FRAMED)))
+    Ok(Some(framed(asked.answer(representation), FRAMED)))
 }
 
-async fn page(
-    web: &Web,
-    detail: &InstanceDetail,
-    accept: &Accept,
-    headers: &HeaderMap,
-) -> Result<Option<Response>, Problem> {
+async fn page(asked: &Asked, detail: &InstanceDetail, accept: &Accept) -> Result<Option<Response>, Problem> {
     if detail.pixels.is_some() {
         return Ok(None);
     }
@@ -66,7 +56,7 @@ async fn page(
     segments.text(page);
     let content_type = HeaderValue::from_static("text/html; charset=utf-8");
     let representation = Representation { content_type, etag: tag(detail, "h"), segments };
-    Ok(Some(framed(representation.respond(headers, &web.archive), STYLED)))
+    Ok(Some(framed(asked.answer(representation), STYLED)))
 }
 
 fn taken(accept: &Accept, kind: &str) -> Result<(), Problem> {

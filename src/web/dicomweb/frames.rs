@@ -1,22 +1,19 @@
 //! Frames (PS3.18 §10.4.1.1.6): one positioned read each from the stored file. Native frames in little
 //! endian, encapsulated ones as code streams with their fragments joined.
 
-use super::accept::Accept;
+use super::asked::Asked;
 use super::media::{self, Packaging};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Segment, Segments};
-use super::{base_tag, hex, instance_url, nothing_there, select};
+use super::{base_tag, hex};
 use crate::archive::{InstanceDetail, InstanceFile, InstanceFrames};
 use crate::domain::byte_order::Words;
 use crate::domain::frames::locate;
 use crate::domain::instance::{FrameTable, PixelFacts};
 use crate::domain::transfer_syntax::{Encoding, TransferSyntax};
 use crate::web::Web;
-use crate::web::base_url::BaseUrl;
-use crate::web::caller::Reader;
 use crate::web::problem::Problem;
-use axum::extract::{Path, Request, State};
 use axum::http::HeaderValue;
 use axum::response::Response;
 use std::fmt::Write;
@@ -27,31 +24,24 @@ const LIST_MAX: usize = 10_000;
 const BITS_MAX: usize = 200 << 20;
 
 /// `GET .../instances/{instance}/frames/{frames}`: numbers from 1, separated by commas.
-pub async fn frames(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Path((study, series, instance, list)): Path<(String, String, String, String)>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let selector = select(&study, Some(&series), Some(&instance))?;
-    let list = numbers(&list)?;
-    let found = web.archive.frames(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
+pub async fn frames(asked: Asked) -> Result<Response, Problem> {
+    let list = numbers(&asked.below)?;
+    let found = asked.frames().await?;
     let pixels = found.pixels.as_ref().ok_or_else(|| Problem::not_found("This instance has no pixel data."))?;
     let stored = media::stored(found.row.file.transfer_syntax_uid.as_str())?;
-    let accept = Accept::of(request.headers(), request.uri().query());
-    let chosen = media::frames(&accept, stored, list.len())?;
+    let chosen = media::frames(&asked.accept(), stored, list.len())?;
 
-    reader.notes(&web, request.extensions(), &selector.study).await;
+    asked.noted().await;
+    let web = &asked.web;
     let file = web.archive.open(&found.row.file).await?;
     // The VR of big endian Pixel Data, and all that a frame of single bits needs, is in the metadata.
     let detail = match pixels.frames {
         FrameTable::Native { frame_bits } if frame_bits % 8 != 0 || stored.encoding == Encoding::ExplicitBig => {
-            web.archive.instance(&selector).await?
+            web.archive.instance(&asked.selector).await?
         }
         _ => None,
     };
-    let source = Source { web: &web, found: &found, pixels, stored, file, detail };
+    let source = Source { web, found: &found, pixels, stored, file, detail };
     let mut names = String::new();
     let mut located = Vec::with_capacity(list.len());
     for number in list {
@@ -67,8 +57,7 @@ pub async fn frames(
             (HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(media::OCTETS)), segments)
         }
         (_, last) => {
-            let uids = &found.row.uids;
-            let location = instance_url(&base.dicomweb(), &uids.study, &uids.series, &uids.instance);
+            let location = asked.url_of(&found.row.uids);
             let mut multipart = Multipart::new(chosen.media, digest.get(16..).unwrap_or_default());
             for (number, segments) in located.into_iter().chain(last) {
                 let location = format!("{location}/frames/{number}");
@@ -81,8 +70,8 @@ pub async fn frames(
     let names = if names.len() > 64 { format!(".x{:08x}", crc32fast::hash(names.as_bytes())) } else { names };
     let packaging = if chosen.packaging == Packaging::Single { "s" } else { "m" };
     let version = hex(digest.get(..16).unwrap_or_default());
-    let etag = format!("\"{version}-f{names}-{packaging}{}-{:x}\"", chosen.transfer_syntax, base_tag(&base));
-    Ok(Representation { content_type, etag, segments }.respond(request.headers(), &web.archive))
+    let etag = format!("\"{version}-f{names}-{packaging}{}-{:x}\"", chosen.transfer_syntax, base_tag(&asked.base));
+    Ok(asked.answer(Representation { content_type, etag, segments }))
 }
 
 /// Frame numbers count from 1 (PS3.18 §10.4.1.1.6).

@@ -1,19 +1,17 @@
 //! Metadata (PS3.18 §10.4.1.1.2) as the index keeps it: compressed pieces of JSON, put one after the
 //! other from the first row on, with the BulkDataURIs of this request between them.
 
-use super::accept::{Accept, takes_gzip};
+use super::accept::takes_gzip;
+use super::asked::Asked;
 use super::representation::REVALIDATE;
-use super::{Resource, base_tag, instance_url, media, nothing_there, xml};
+use super::{base_tag, instance_url, media, xml};
 use crate::archive::{InstanceUids, SearchError};
 use crate::domain::instance::Selector;
 use crate::domain::metadata::{Assembler, Form, Metadata};
 use crate::web::Web;
-use crate::web::base_url::BaseUrl;
-use crate::web::caller::Reader;
 use crate::web::conditional::{not_modified, precondition_fails};
 use crate::web::problem::{Problem, another_version};
 use axum::body::Body;
-use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
@@ -24,47 +22,41 @@ use std::io;
 const WRITER_VERSION: u32 = 1;
 
 /// `GET .../metadata` of a study, series or instance.
-pub async fn metadata(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Resource(selector): Resource,
-    request: Request,
-) -> Result<Response, Problem> {
-    let media = media::model(&Accept::of(request.headers(), request.uri().query()))?;
+pub async fn metadata(asked: Asked) -> Result<Response, Problem> {
+    let media = media::model(&asked.accept())?;
     let xml = media == media::DICOM_XML;
-    let gzip = takes_gzip(request.headers()) && !xml;
-    let version = version(&web, &selector).await?.ok_or_else(|| nothing_there(&selector))?;
+    let gzip = takes_gzip(asked.headers()) && !xml;
+    let version = version(&asked.web, &asked.selector).await?.ok_or_else(|| asked.nothing_there())?;
     let coding = match (xml, gzip) {
         (true, _) => "x",
         (false, true) => "g",
         (false, false) => "i",
     };
-    let etag = format!("\"{version}-{WRITER_VERSION}{coding}-{:x}\"", base_tag(&base));
+    let etag = format!("\"{version}-{WRITER_VERSION}{coding}-{:x}\"", base_tag(&asked.base));
 
-    if precondition_fails(request.headers(), &etag) {
+    if precondition_fails(asked.headers(), &etag) {
         return Err(another_version());
     }
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, REVALIDATE);
     headers.insert(header::ETAG, HeaderValue::from_str(&etag).map_err(|_| Problem::internal())?);
-    if not_modified(request.headers(), &etag) {
+    if not_modified(asked.headers(), &etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(response);
     }
-    reader.notes(&web, request.extensions(), &selector.study).await;
+    asked.noted().await;
     headers.insert(header::CONTENT_TYPE, if xml { xml::CONTENT_TYPE } else { HeaderValue::from_static(media) });
     if gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    *response.body_mut() = match *request.method() {
+    *response.body_mut() = match *asked.method() {
         // Of a length that nobody has computed; an empty body would be told as Content-Length: 0.
         Method::HEAD => {
             Body::from_stream(futures_util::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>())
         }
-        _ if xml => xml::parts(assembled(&web, &selector, base.dicomweb(), false)),
-        _ => assembled(&web, &selector, base.dicomweb(), gzip),
+        _ if xml => xml::parts(assembled(&asked, false)),
+        _ => assembled(&asked, gzip),
     };
     Ok(response)
 }
@@ -90,10 +82,10 @@ async fn version(web: &Web, selector: &Selector) -> Result<Option<String>, Probl
 /// The first row leaves at once; later ones gather until a chunk is worth a system call.
 const GATHERED: usize = 48 << 10;
 
-fn assembled(web: &Web, selector: &Selector, root: String, gzip: bool) -> Body {
-    let rows = web.archive.metadata(selector).boxed();
+fn assembled(asked: &Asked, gzip: bool) -> Body {
+    let rows = asked.web.archive.metadata(&asked.selector).boxed();
     let assembler = Assembler::new(if gzip { Form::Gzip } else { Form::Identity });
-    let start = Assembling { rows, assembler: Some(assembler), root, worth_sending: 1 };
+    let start = Assembling { rows, assembler: Some(assembler), root: asked.base.dicomweb(), worth_sending: 1 };
     Body::from_stream(futures_util::stream::try_unfold(start, Assembling::next))
 }
 

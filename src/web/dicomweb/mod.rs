@@ -4,6 +4,7 @@
 //! of is known before its first file is touched.
 
 mod accept;
+mod asked;
 mod bulk;
 mod documents;
 mod frames;
@@ -27,6 +28,7 @@ mod viewing;
 mod wado;
 mod xml;
 
+pub(super) use accept::takes_gzip;
 pub use stow::Uploads;
 
 use super::Web;
@@ -35,8 +37,6 @@ use super::problem::Problem;
 use crate::domain::instance::Selector;
 use crate::domain::uid::{InvalidUid, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid};
 use axum::Router;
-use axum::extract::{FromRequestParts, Path};
-use axum::http::request::Parts;
 use axum::routing::get;
 
 /// All resources, relative to `/dicom-web`.
@@ -74,23 +74,22 @@ fn pictures() -> Router<Web> {
         )
 }
 
-/// The study, series or instance that the path names.
-struct Resource(Selector);
-
+/// What the path names.
 #[derive(serde::Deserialize)]
 struct Named {
     study: String,
     series: Option<String>,
     instance: Option<String>,
+    frames: Option<String>,
+    path: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Resource {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Ok(Path(named)) = Path::<Named>::from_request_parts(parts, state).await else {
-            return Err(Problem::bad_request("The path is not UTF-8."));
-        };
-        select(&named.study, named.series.as_deref(), named.instance.as_deref()).map(Self)
+impl Named {
+    fn selector(&self) -> Result<Selector, Problem> {
+        select(&self.study, self.series.as_deref(), self.instance.as_deref())
+    }
+    fn below(self) -> String {
+        self.frames.or(self.path).unwrap_or_default()
     }
 }
 
@@ -103,15 +102,6 @@ fn select(study: &str, series: Option<&str>, instance: Option<&str>) -> Result<S
         study: StudyInstanceUid::parse(study).map_err(wrong)?,
         series: series.map(SeriesInstanceUid::parse).transpose().map_err(wrong)?,
         instance: instance.map(SopInstanceUid::parse).transpose().map_err(wrong)?,
-    })
-}
-
-/// 404 in the words of the level that was asked for.
-fn nothing_there(selector: &Selector) -> Problem {
-    Problem::not_found(match (&selector.series, &selector.instance) {
-        (_, Some(_)) => "There is no such instance in this series of this study.",
-        (Some(_), None) => "There is no such series in this study.",
-        (None, None) => "There is no such study.",
     })
 }
 

@@ -1,41 +1,34 @@
-//! `application/zip` of a study: the same package that a patient downloads (design D8), with its exact
-//! length, strong ETag and ranges.
+//! `application/zip` of a study, a series or an instance: the same package that a patient downloads
+//! (design D8), with its exact length, strong ETag and ranges.
 
+use super::asked::Asked;
 use super::media::ZIP;
 use super::representation::Representation;
 use super::segments::{Segment, Segments};
 use crate::access::package::{Package, PackageError, Scope};
-use crate::domain::instance::Selector;
 use crate::web::Web;
 use crate::web::problem::Problem;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 use futures_util::StreamExt;
 use std::sync::Arc;
 
-/// The package of a study; of a series or an instance there is none.
-pub async fn zip(web: &Web, selector: &Selector, request: Request) -> Result<Response, Problem> {
-    if selector.series.is_some() {
-        return Err(Problem::not_acceptable(
-            "A package is made of whole studies; ask for the study as application/zip.",
-        ));
-    }
-    let scope = Scope::study(selector.study.clone());
-    let package = version(web, &scope, request.headers()).await?;
+/// The package of what is asked for.
+pub async fn zip(asked: &Asked) -> Result<Response, Problem> {
+    let scope = Scope::of(&asked.selector);
+    let package = version(&asked.web, &scope, asked.headers()).await?;
     let mut segments = Segments::default();
     segments.push(Segment::Package(package.clone(), 0..package.len()));
     let etag = format!("\"{}\"", package.etag());
     let representation = Representation { content_type: HeaderValue::from_static(ZIP), etag, segments };
-    let (method, headers) = (request.method(), request.headers());
-    let mut response = representation.respond(headers, &web.archive);
+    let mut response = asked.answer(representation);
     let name = HeaderValue::from_static("attachment; filename=\"images.zip\"");
     response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    if method == Method::HEAD || !response.status().is_success() {
+    if asked.method() == Method::HEAD || !response.status().is_success() {
         return Ok(response);
     }
-    let place = web.packages.place().ok_or_else(|| Problem::unavailable(FULL))?;
+    let place = asked.web.packages.place().ok_or_else(|| Problem::unavailable(FULL))?;
     // Held until the last byte: one of `limits.downloads`.
     Ok(response.map(|body| {
         Body::from_stream(body.into_data_stream().map(move |piece| {

@@ -2,19 +2,15 @@
 //! shows.
 
 use super::accept::Accept;
+use super::asked::Asked;
 use super::frames::numbers;
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Picturing, Segment, Segments};
-use super::{Resource, base_tag, documents, hex, instance_url, nothing_there, select, viewing};
+use super::{base_tag, documents, hex, viewing};
 use crate::archive::InstanceRow;
-use crate::domain::instance::Selector;
 use crate::imaging::{Format, Imaging, Picture, View, is_shown};
-use crate::web::Web;
-use crate::web::base_url::BaseUrl;
-use crate::web::caller::Reader;
 use crate::web::problem::Problem;
-use axum::extract::{Path, Request, State};
 use axum::http::HeaderValue;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
@@ -23,87 +19,63 @@ use sha2::{Digest, Sha256};
 const LIST_MAX: usize = 16;
 
 /// `GET .../instances/{instance}/frames/{frames}/rendered`: one picture, or several in multipart/related.
-pub async fn frames(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Path((study, series, instance, list)): Path<(String, String, String, String)>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let selector = select(&study, Some(&series), Some(&instance))?;
-    let list = numbers(&list)?;
+pub async fn frames(asked: Asked) -> Result<Response, Problem> {
+    let list = numbers(&asked.below)?;
     if list.len() > LIST_MAX {
         return Err(Problem::bad_request("A request has at most 16 frames rendered."));
     }
-    let found = web.archive.frames(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
-    let wanted = Wanted::of(&Accept::of(request.headers(), request.uri().query()))?;
-    let view = viewing::view(request.uri().query(), wanted.format)?;
-    reader.notes(&web, request.extensions(), &selector.study).await;
+    let found = asked.frames().await?;
+    let wanted = Wanted::of(&asked.accept())?;
+    let view = viewing::view(asked.query(), wanted.format)?;
+    asked.noted().await;
     let mut pictures = Vec::with_capacity(list.len());
     for number in list {
-        pictures.push((number, web.imaging.rendered(&found.row, number - 1, &view).await?));
+        pictures.push((number, asked.web.imaging.rendered(&found.row, number - 1, &view).await?));
     }
-    Ok(match pictures.as_slice() {
+    Ok(asked.answer(match pictures.as_slice() {
         [(number, picture)] if !wanted.parts => single(&found.row, number - 1, &view, picture),
-        _ => several(&base, &found.row, &view, &pictures),
-    }
-    .respond(request.headers(), &web.archive))
+        _ => several(&asked, &found.row, &view, &pictures),
+    }))
 }
 
 /// `GET` of a rendered study, series or instance. An instance is its first frame, its film, its document or
 /// its report as a page; several are parts, each instance's first frame.
-pub async fn rendered(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Resource(selector): Resource,
-    request: Request,
-) -> Result<Response, Problem> {
-    let accept = Accept::of(request.headers(), request.uri().query());
-    if selector.instance.is_none() {
-        return many(&web, &reader, &base, &selector, &accept, request).await;
+pub async fn rendered(asked: Asked) -> Result<Response, Problem> {
+    let (web, accept) = (&asked.web, asked.accept());
+    if asked.selector.instance.is_none() {
+        return many(&asked, &accept).await;
     }
-    let found = web.archive.frames(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
+    let found = asked.frames().await?;
     if found.pixels.is_none() || !is_shown(found.row.file.transfer_syntax_uid.as_str()) {
-        let detail = web.archive.instance(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
-        reader.notes(&web, request.extensions(), &selector.study).await;
-        if let Some(response) = documents::document(&web, &detail, &accept, request.headers()).await? {
+        let detail = asked.instance().await?;
+        asked.noted().await;
+        if let Some(response) = documents::document(&asked, &detail, &accept).await? {
             return Ok(response);
         }
     }
     let wanted = Wanted::of(&accept)?;
-    let view = viewing::view(request.uri().query(), wanted.format)?;
-    reader.notes(&web, request.extensions(), &selector.study).await;
+    let view = viewing::view(asked.query(), wanted.format)?;
+    asked.noted().await;
     let row = &found.row;
     let representation = if wanted.moving {
         let picture = web.imaging.animated(row, &view).await?;
         single(row, u32::MAX, &view, &picture)
     } else {
         let picture = web.imaging.rendered(row, 0, &view).await?;
-        if wanted.parts { several(&base, row, &view, &[(1, picture)]) } else { single(row, 0, &view, &picture) }
+        if wanted.parts { several(&asked, row, &view, &[(1, picture)]) } else { single(row, 0, &view, &picture) }
     };
-    Ok(representation.respond(request.headers(), &web.archive))
+    Ok(asked.answer(representation))
 }
 
 /// Every instance that can be shown, one part each, made as the caller reads on. One that turns out not to
 /// be an image is left out, and the log says so.
-async fn many(
-    web: &Web,
-    reader: &Reader,
-    base: &BaseUrl,
-    selector: &Selector,
-    accept: &Accept,
-    request: Request,
-) -> Result<Response, Problem> {
-    let rows = web.archive.instances(selector).await?;
-    if rows.is_empty() {
-        return Err(nothing_there(selector));
-    }
+async fn many(asked: &Asked, accept: &Accept) -> Result<Response, Problem> {
+    let rows = asked.instances().await?;
     let wanted = Wanted::of(accept)?;
-    let view = viewing::view(request.uri().query(), wanted.format)?;
+    let view = viewing::view(asked.query(), wanted.format)?;
     let can_be = |row: &&InstanceRow| row.number_of_frames > 0 && is_shown(row.file.transfer_syntax_uid.as_str());
     let shown: Vec<&InstanceRow> = rows.iter().filter(can_be).collect();
-    reader.notes(web, request.extensions(), &selector.study).await;
+    asked.noted().await;
     let [_, ..] = shown.as_slice() else {
         return Err(Problem::not_acceptable("Nothing of it can be rendered as pictures."));
     };
@@ -111,18 +83,16 @@ async fn many(
     shown.iter().for_each(|row| digest.update(Imaging::name(row, 0, &view)));
     let digest = digest.finalize();
     let media = wanted.media();
-    let root = base.dicomweb();
     let mut multipart = Multipart::new(media, digest.get(16..).unwrap_or_default());
     for row in shown {
-        let uids = &row.uids;
-        let location = instance_url(&root, &uids.study, &uids.series, &uids.instance) + "/rendered";
+        let location = asked.url_of(&row.uids) + "/rendered";
         let head = multipart.head(media, None, &location);
-        let picturing = Picturing { imaging: web.imaging.clone(), row: row.clone(), view: view.clone(), head };
+        let picturing = Picturing { imaging: asked.web.imaging.clone(), row: row.clone(), view: view.clone(), head };
         multipart.segment(Segment::Picture(Box::new(picturing)));
     }
     let (content_type, segments) = multipart.finish();
-    let etag = format!("\"{}-{:x}\"", hex(digest.get(..16).unwrap_or_default()), base_tag(base));
-    Ok(Representation { content_type, etag, segments }.respond(request.headers(), &web.archive))
+    let etag = format!("\"{}-{:x}\"", hex(digest.get(..16).unwrap_or_default()), base_tag(&asked.base));
+    Ok(asked.answer(Representation { content_type, etag, segments }))
 }
 
 /// What Accept comes to.
@@ -164,11 +134,10 @@ fn single(row: &InstanceRow, frame: u32, view: &View, picture: &Picture) -> Repr
     Representation { content_type: HeaderValue::from_static(picture.media_type), etag, segments }
 }
 
-fn several(base: &BaseUrl, row: &InstanceRow, view: &View, pictures: &[(u32, Picture)]) -> Representation {
+fn several(asked: &Asked, row: &InstanceRow, view: &View, pictures: &[(u32, Picture)]) -> Representation {
     let media = if view.format == Format::Png { "image/png" } else { "image/jpeg" };
-    let uids = &row.uids;
-    let location = instance_url(&base.dicomweb(), &uids.study, &uids.series, &uids.instance);
-    let mut tag = format!("{:x}", base_tag(base));
+    let location = asked.url_of(&row.uids);
+    let mut tag = format!("{:x}", base_tag(&asked.base));
     let mut multipart = Multipart::new(media, row.file.sha256.get(16..).unwrap_or_default());
     for (number, picture) in pictures {
         tag.push('.');
@@ -181,36 +150,22 @@ fn several(base: &BaseUrl, row: &InstanceRow, view: &View, pictures: &[(u32, Pic
 }
 
 /// `GET` of a study's, series' or instance's thumbnail: the picture that stands for it.
-pub async fn thumbnail(
-    State(web): State<Web>,
-    reader: Reader,
-    Resource(selector): Resource,
-    request: Request,
-) -> Result<Response, Problem> {
-    let wanted = Wanted::of(&Accept::of(request.headers(), request.uri().query()))?;
-    let view = viewing::thumbnail(request.uri().query(), wanted.format)?;
-    let rows = web.archive.instances(&selector).await?;
-    if rows.is_empty() {
-        return Err(nothing_there(&selector));
-    }
-    reader.notes(&web, request.extensions(), &selector.study).await;
-    let chosen = web.imaging.first_of(&rows, &view).await?;
-    Ok(single(&chosen.row, chosen.frame, &view, &chosen.picture).respond(request.headers(), &web.archive))
+pub async fn thumbnail(asked: Asked) -> Result<Response, Problem> {
+    let wanted = Wanted::of(&asked.accept())?;
+    let view = viewing::thumbnail(asked.query(), wanted.format)?;
+    let rows = asked.instances().await?;
+    asked.noted().await;
+    let chosen = asked.web.imaging.first_of(&rows, &view).await?;
+    Ok(asked.answer(single(&chosen.row, chosen.frame, &view, &chosen.picture)))
 }
 
 /// `GET .../instances/{instance}/frames/{frames}/thumbnail`: of the first frame that is named.
-pub async fn frames_thumbnail(
-    State(web): State<Web>,
-    reader: Reader,
-    Path((study, series, instance, list)): Path<(String, String, String, String)>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let selector = select(&study, Some(&series), Some(&instance))?;
-    let frame = numbers(&list)?.first().copied().unwrap_or(1) - 1;
-    let wanted = Wanted::of(&Accept::of(request.headers(), request.uri().query()))?;
-    let view = viewing::thumbnail(request.uri().query(), wanted.format)?;
-    let found = web.archive.frames(&selector).await?.ok_or_else(|| nothing_there(&selector))?;
-    reader.notes(&web, request.extensions(), &selector.study).await;
-    let picture = web.imaging.rendered(&found.row, frame, &view).await?;
-    Ok(single(&found.row, frame, &view, &picture).respond(request.headers(), &web.archive))
+pub async fn frames_thumbnail(asked: Asked) -> Result<Response, Problem> {
+    let frame = numbers(&asked.below)?.first().copied().unwrap_or(1) - 1;
+    let wanted = Wanted::of(&asked.accept())?;
+    let view = viewing::thumbnail(asked.query(), wanted.format)?;
+    let found = asked.frames().await?;
+    asked.noted().await;
+    let picture = asked.web.imaging.rendered(&found.row, frame, &view).await?;
+    Ok(asked.answer(single(&found.row, frame, &view, &picture)))
 }

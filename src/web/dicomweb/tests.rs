@@ -383,21 +383,34 @@ async fn a_page_of_a_listed_origin_reads_answers_and_refusals() {
 }
 
 #[tokio::test]
-async fn a_study_comes_as_a_package_that_can_be_resumed() {
+async fn a_study_a_series_and_an_instance_come_as_packages_that_can_be_resumed() {
     let client = with(&[words(EXPLICIT_VR_LITTLE_ENDIAN, 1), words(IMPLICIT_VR_LITTLE_ENDIAN, 2)]).await;
+    client.store(&Dataset::image(EXPLICIT_VR_LITTLE_ENDIAN, 2, 1, Pixels::Words)).await;
     let zip = ("accept", "application/zip;transfer-syntax=*");
-    let whole = client.get("/dicom-web/studies/1.2", &[zip]).await;
-    assert_eq!((whole.status().as_u16(), text(whole.headers(), "content-type")), (200, "application/zip".into()));
-    assert_eq!(text(whole.headers(), "content-length"), whole.body().len().to_string());
-    let archive = zip::ZipArchive::new(std::io::Cursor::new(whole.body().clone())).unwrap();
-    assert!(archive.file_names().any(|name| name.unwrap().ends_with("DICOMDIR")));
+    let mut begun = Vec::new();
+    for (path, instances) in [("/dicom-web/studies/1.2", 3), (SERIES, 2), (ONE, 1)] {
+        let whole = client.get(path, &[zip]).await;
+        assert_eq!((whole.status().as_u16(), text(whole.headers(), "content-type")), (200, "application/zip".into()));
+        assert_eq!(text(whole.headers(), "content-length"), whole.body().len().to_string());
+        let archive = zip::ZipArchive::new(std::io::Cursor::new(whole.body().clone())).unwrap();
+        let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+        assert!(names.iter().any(|name| name == "DICOMDIR"));
+        assert_eq!(names.iter().filter(|name| name.starts_with("DICOM/")).count(), instances, "{path}");
 
-    let etag = text(whole.headers(), "etag");
-    // A new instance makes a new version; the download that began goes on with its own.
+        let etag = text(whole.headers(), "etag");
+        begun.push((path, etag, whole));
+    }
+    // A new instance makes a new version; the downloads that began go on with their own.
     client.store(&words(EXPLICIT_VR_LITTLE_ENDIAN, 3)).await;
-    let rest = client.get("/dicom-web/studies/1.2", &[zip, ("range", "bytes=100-"), ("if-range", &etag)]).await;
-    assert_eq!((rest.status().as_u16(), rest.body()), (206, &whole.body().slice(100..)));
-    assert_eq!(client.get(SERIES, &[zip]).await.status(), 406);
+    for (path, etag, whole) in begun {
+        let rest = client.get(path, &[zip, ("range", "bytes=100-"), ("if-range", &etag)]).await;
+        assert_eq!((rest.status().as_u16(), rest.body()), (206, &whole.body().slice(100..)), "{path}");
+        assert_eq!(client.get(path, &[zip, ("range", "bytes=99999999-")]).await.status(), 416, "{path}");
+        let unchanged = client.get(path, &[zip, ("if-none-match", &etag)]).await.status();
+        // Nothing was added to the instance; the study is given when it has been quiet for a while.
+        assert_eq!(unchanged, if path == SERIES { 200 } else { 304 }, "{path}");
+    }
+    assert_eq!(client.get("/dicom-web/studies/1.2/series/1.2.9", &[zip]).await.status(), 404);
 }
 
 #[tokio::test]

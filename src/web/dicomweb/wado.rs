@@ -1,49 +1,34 @@
 //! Retrieve studies, series and instances (WADO-RS, PS3.18 §10.4.1.1.1): stored files as they are, or
 //! native ones as Explicit VR Little Endian; multipart/related, a single part for one instance.
 
-use super::accept::Accept;
+use super::asked::Asked;
 use super::media::{self, DICOM, Instances, Packaging, Rewriting};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Rewritten, Segment, Segments};
-use super::{Resource, base_tag, hex, instance_url, nothing_there, package};
+use super::{base_tag, hex, package};
 use crate::archive::{InstanceRow, file_header};
 use crate::domain::reading::ReadLimits;
 use crate::domain::transfer_syntax::{self, EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax};
 use crate::web::Web;
-use crate::web::base_url::BaseUrl;
-use crate::web::caller::Reader;
 use crate::web::problem::Problem;
-use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 
 /// `GET` of a study, series or instance.
-pub async fn retrieve(
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Resource(selector): Resource,
-    request: Request,
-) -> Result<Response, Problem> {
-    let rows = web.archive.instances(&selector).await?;
-    if rows.is_empty() {
-        return Err(nothing_there(&selector));
-    }
-    let accept = Accept::of(request.headers(), request.uri().query());
-    let one = selector.instance.is_some();
-    let chosen = media::instances(&accept, &stored_syntaxes(&rows)?, one)?;
-    reader.notes(&web, request.extensions(), &selector.study).await;
-    let Instances::Dicom(packaging, rewriting) = chosen else {
-        return package::zip(&web, &selector, request).await;
-    };
+pub async fn retrieve(asked: Asked) -> Result<Response, Problem> {
+    let rows = asked.instances().await?;
+    let one = asked.selector.instance.is_some();
+    let chosen = media::instances(&asked.accept(), &stored_syntaxes(&rows)?, one)?;
+    asked.noted().await;
+    let Instances::Dicom(packaging, rewriting) = chosen else { return package::zip(&asked).await };
     let digest = digest_of(&rows);
     let mut files = Vec::with_capacity(rows.len());
     // One file is opened before the headers leave, so that a damaged one is an error and not a short body.
-    let open_now = rows.len() == 1 && request.method() != Method::HEAD;
+    let open_now = rows.len() == 1 && asked.method() != Method::HEAD;
     for row in &rows {
-        files.push(file(&web, row, rewriting, open_now).await?);
+        files.push(file(&asked.web, row, rewriting, open_now).await?);
     }
     let representation = match (packaging, files.pop()) {
         (Packaging::Single, Some((only, uid))) => {
@@ -54,18 +39,15 @@ pub async fn retrieve(
             Representation { content_type, etag: tag(&digest, "s", rewriting, 0), segments }
         }
         (_, last) => {
-            let root = base.dicomweb();
             let mut multipart = Multipart::new(DICOM, digest.get(16..).unwrap_or_default());
             for (row, (segment, uid)) in rows.iter().zip(files.into_iter().chain(last)) {
-                let uids = &row.uids;
-                let location = instance_url(&root, &uids.study, &uids.series, &uids.instance);
-                multipart.part(DICOM, Some(uid), &location, [segment]);
+                multipart.part(DICOM, Some(uid), &asked.url_of(&row.uids), [segment]);
             }
             let (content_type, segments) = multipart.finish();
-            Representation { content_type, etag: tag(&digest, "m", rewriting, base_tag(&base)), segments }
+            Representation { content_type, etag: tag(&digest, "m", rewriting, base_tag(&asked.base)), segments }
         }
     };
-    Ok(representation.respond(request.headers(), &web.archive))
+    Ok(asked.answer(representation))
 }
 
 /// The syntaxes in which these files are stored, each once.

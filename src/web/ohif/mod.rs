@@ -12,6 +12,8 @@ pub use files::Viewer;
 
 use super::Web;
 use super::base_url::BaseUrl;
+use super::conditional::not_modified;
+use super::dicomweb::takes_gzip;
 use super::problem::{Problem, no_such_resource};
 use axum::Router;
 use axum::body::Body;
@@ -76,7 +78,7 @@ async fn file(State(web): State<Web>, base: BaseUrl, Path(name): Path<String>, h
     if name == "index.html" || !name.rsplit('/').next().is_some_and(|last| last.contains('.')) {
         return page_of(&web, &base).await;
     }
-    let gzip = accepts_gzip(&headers);
+    let gzip = takes_gzip(&headers);
     match viewer.file(&name, gzip).await {
         Ok(Some(served)) => answer(served, &headers),
         Ok(None) => no_such_resource().await.into_response(),
@@ -105,10 +107,7 @@ fn unreadable(error: &std::io::Error) -> Response {
 
 fn answer(served: Served, asked: &HeaderMap) -> Response {
     let Ok(etag) = HeaderValue::from_str(&served.etag) else { return Problem::internal().into_response() };
-    let unchanged = asked
-        .get(header::IF_NONE_MATCH)
-        .and_then(|tags| tags.to_str().ok())
-        .is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == served.etag));
+    let unchanged = not_modified(asked, &served.etag);
     let mut response =
         if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { Body::from(served.bytes).into_response() };
     let headers = response.headers_mut();
@@ -130,15 +129,6 @@ fn isolated(response: impl IntoResponse) -> Response {
     headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(HeaderName::from_static("cross-origin-embedder-policy"), HeaderValue::from_static("require-corp"));
     response
-}
-
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let listed = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    listed.flat_map(|list| list.split(',')).any(|coding| {
-        let (name, q) = coding.split_once(';').unwrap_or((coding, ""));
-        let refused = q.trim().strip_prefix("q=").is_some_and(|q| q.trim_start_matches(['0', '.']).is_empty());
-        name.trim().eq_ignore_ascii_case("gzip") && !refused
-    })
 }
 
 #[cfg(test)]
