@@ -13,6 +13,10 @@ impl Archive {
     pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
         self.shared.index.search(query).await
     }
+    /// How many matches a search has, whatever its limit and offset are.
+    pub async fn count(&self, query: &Query) -> Result<u64, IndexError> {
+        self.shared.index.count(query).await
+    }
     /// Whether a study is there for somebody who may see no more than `only`.
     pub async fn shows(&self, only: &Restriction, study: &StudyInstanceUid) -> Result<bool, IndexError> {
         let mut query = Query::new(Level::Study);

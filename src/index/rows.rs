@@ -3,7 +3,7 @@
 use crate::audit::Event;
 use crate::domain::arrival::{Severity, Source};
 use crate::domain::attributes::Attributes;
-use crate::domain::instance::{InstanceFacts, PixelFacts, StoredFile};
+use crate::domain::instance::{InstanceFacts, PixelFacts, Selector, StoredFile};
 use crate::domain::metadata::Metadata;
 use crate::domain::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 use dicom_core::Tag;
@@ -71,6 +71,14 @@ pub struct InstanceUids {
     pub study: StudyInstanceUid,
     pub series: SeriesInstanceUid,
     pub instance: SopInstanceUid,
+}
+
+impl InstanceUids {
+    /// What names this instance.
+    pub fn selector(&self) -> Selector {
+        let series = Some(self.series.clone());
+        Selector { study: self.study.clone(), series, instance: Some(self.instance.clone()) }
+    }
 }
 
 /// One instance for retrieval and packages.

@@ -82,6 +82,32 @@ impl Index {
     }
 }
 
+impl Index {
+    /// How many matches there are, without limit and offset. [`IndexError::TooSlow`] after the search timeout.
+    pub async fn count(&self, query: &Query) -> Result<u64, IndexError> {
+        let keys = keys(query)?;
+        let mut reader = self.inner.readers.get(Some(self.inner.search_timeout)).await?;
+        // No order is asked for, so none is walked in.
+        let start = match start(&mut reader, query, &keys).await? {
+            Start::Newest => Start::Study,
+            other => other,
+        };
+        // Rows above carry the sums of those below them: it is counted where the deepest key stands.
+        let of_series = if query.series.is_some() { Level::Series } else { Level::Study };
+        let deepest = keys.iter().map(|(attribute, _)| attribute.level).fold(of_series, Level::max).min(query.level);
+        let mut sql = Sql::new(match (query.level, deepest) {
+            (Level::Instance, Level::Series) => "SELECT coalesce(sum(series.instance_count), 0)",
+            (Level::Instance, Level::Patient | Level::Study) => "SELECT coalesce(sum(study.instance_count), 0)",
+            (Level::Series, Level::Patient | Level::Study) => "SELECT coalesce(sum(study.series_count), 0)",
+            _ => "SELECT count(*)",
+        });
+        push_matching(&mut sql, query, &keys, &start, deepest)?;
+        let row = sql.build().fetch_one(&mut *reader).await?;
+        reader.finished();
+        u64::try_from(row.try_get::<i64, _>(0)?).map_err(|_| IndexError::Row)
+    }
+}
+
 /// The keys that narrow the search, checked against the table.
 fn keys(query: &Query) -> Result<Vec<Key<'_>>, IndexError> {
     let mut keys = Vec::with_capacity(query.keys.len());
@@ -223,26 +249,7 @@ fn statement(query: &Query, keys: &[Key<'_>], start: &Start<'_>, limit: u32) -> 
     if query.level >= Level::Instance {
         sql.push(INSTANCE_COLUMNS);
     }
-    sql.push(" FROM ");
-    push_from(&mut sql, query.level, start);
-    sql.push(" WHERE 1");
-    if let Some(study) = &query.study {
-        sql.push(" AND study.study_instance_uid = ").push_bind(study.to_string());
-    }
-    if let Some(only) = &query.only {
-        push_only(&mut sql, only);
-    }
-    if let Some(series) = &query.series {
-        push_series(&mut sql, query.level, series.as_str());
-    }
-    if let Start::Terms(terms) = start {
-        sql.push(" AND study.id IN (SELECT term_study.study_id");
-        push_from_terms(&mut sql, terms);
-        sql.push(")");
-    }
-    for (attribute, rule) in keys {
-        matching::push(&mut sql, attribute, rule, query.fuzzy)?;
-    }
+    push_matching(&mut sql, query, keys, start, query.level)?;
     sql.push(" ORDER BY ");
     if query.study.is_none() {
         sql.push("study.study_date DESC, study.study_time DESC, study.id DESC");
@@ -257,6 +264,34 @@ fn statement(query: &Query, keys: &[Key<'_>], start: &Start<'_>, limit: u32) -> 
     }
     sql.push(" LIMIT ").push_bind(i64::from(limit) + 1).push(" OFFSET ").push_bind(i64::from(query.offset));
     Ok(sql)
+}
+
+/// `FROM ... WHERE ...` of everything that matches, with the tables down to `level`.
+fn push_matching(
+    sql: &mut Sql,
+    query: &Query,
+    keys: &[Key<'_>],
+    start: &Start<'_>,
+    level: Level,
+) -> Result<(), IndexError> {
+    sql.push(" FROM ");
+    push_from(sql, level, start);
+    sql.push(" WHERE 1");
+    if let Some(study) = &query.study {
+        sql.push(" AND study.study_instance_uid = ").push_bind(study.to_string());
+    }
+    if let Some(only) = &query.only {
+        push_only(sql, only);
+    }
+    if let Some(series) = &query.series {
+        push_series(sql, level, series.as_str());
+    }
+    if let Start::Terms(terms) = start {
+        sql.push(" AND study.id IN (SELECT term_study.study_id");
+        push_from_terms(sql, terms);
+        sql.push(")");
+    }
+    keys.iter().try_for_each(|(attribute, rule)| matching::push(sql, attribute, rule, query.fuzzy))
 }
 
 /// The tables in the order in which they are to be visited; `CROSS JOIN` keeps SQLite to it.

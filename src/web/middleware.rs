@@ -5,7 +5,7 @@ use super::caller::{self, Caller, Kind, Scopes};
 use super::linger::Lingering;
 use super::problem::{Problem, no_such_method, no_such_resource};
 use super::serve::{Peer, Shown};
-use super::{Web, cors, restricted};
+use super::{Web, capabilities, cors, restricted};
 use crate::access::bearer;
 use axum::Router;
 use axum::body::Body;
@@ -174,7 +174,7 @@ async fn admit(web: &Web, request: &Parts, known_route: bool, upload: bool) -> R
             "Request bodies are taken without Content-Encoding.",
         ));
     }
-    if request.method == Method::OPTIONS && known_route {
+    if request.method == Method::OPTIONS && known_route && !capabilities::asked(request) {
         return cors::options(&web.config, headers).map(Admitted::Answered);
     }
     let caller = match given {

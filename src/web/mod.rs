@@ -8,6 +8,7 @@ mod activity;
 pub mod api;
 pub mod base_url;
 pub mod caller;
+mod capabilities;
 mod conditional;
 pub mod control;
 mod cors;
@@ -86,6 +87,8 @@ pub fn web_router(web: Web) -> Router {
     let router = Router::new()
         .merge(ops::router())
         .merge(ohif::router())
+        .merge(capabilities::router())
+        .merge(dicomweb::uri::router())
         .nest("/dicom-web", dicomweb::router())
         .nest("/api/v1", api::router());
     middleware::gate(router, web, "web")
@@ -93,7 +96,11 @@ pub fn web_router(web: Web) -> Router {
 
 /// DICOMweb for callers whom another gate has let in (`middleware::Given`), and for nobody else.
 pub fn share_router(web: Web) -> Router {
-    middleware::gate(Router::new().nest("/dicom-web", dicomweb::router()), web, "share")
+    let router = Router::new()
+        .merge(capabilities::dicomweb_router())
+        .merge(dicomweb::uri::router())
+        .nest("/dicom-web", dicomweb::router());
+    middleware::gate(router, web, "share")
 }
 
 /// Everything on the control socket.

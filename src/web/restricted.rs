@@ -5,6 +5,7 @@
 
 use super::Web;
 use super::caller::Caller;
+use super::dicomweb::uri;
 use super::problem::Problem;
 use crate::domain::uid::StudyInstanceUid;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
@@ -13,6 +14,8 @@ use axum::http::{Method, StatusCode};
 
 /// GET of these is for everybody, or honours `Query::only`.
 const OPEN: &[&str] = &[
+    "/",
+    "/dicom-web/",
     "/healthz",
     "/readyz",
     "/api/v1/openapi.json",
@@ -23,6 +26,9 @@ const OPEN: &[&str] = &[
     "/dicom-web/studies",
     "/dicom-web/series",
     "/dicom-web/instances",
+    "/dicom-web/studies/count",
+    "/dicom-web/series/count",
+    "/dicom-web/instances/count",
 ];
 
 /// `Ok` for what this caller may ask; handlers still ask for the scope.
@@ -31,13 +37,17 @@ pub(super) async fn check(web: &Web, caller: &Caller, request: &Parts) -> Result
     let Some(route) = request.extensions.get::<MatchedPath>() else { return Ok(()) };
     let mut parts = request.clone();
     let named = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
-    let study = named.as_ref().and_then(|named| named.iter().find(|(name, _)| *name == "study"));
-    let Some((_, study)) = study else {
-        let reads = matches!(request.method, Method::GET | Method::HEAD);
-        return if reads && OPEN.contains(&route.as_str()) { Ok(()) } else { Err(closed()) };
+    let in_path = named.as_ref().and_then(|named| named.iter().find(|(name, _)| *name == "study"));
+    let study = match in_path {
+        Some((_, study)) => StudyInstanceUid::parse(study).ok(),
+        None if route.as_str() == uri::PATH => uri::study_of(request.uri.query()),
+        None => {
+            let reads = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
+            return if reads && OPEN.contains(&route.as_str()) { Ok(()) } else { Err(closed()) };
+        }
     };
     // What is no UID names nothing, and the handler says so.
-    let Ok(study) = StudyInstanceUid::parse(study) else { return Ok(()) };
+    let Some(study) = study else { return Ok(()) };
     match web.archive.shows(only, &study).await? {
         true => Ok(()),
         false => Err(Problem::not_found("There is no such study.")),
@@ -86,17 +96,8 @@ mod tests {
         for only in [study("1.2.1"), patient("A", None)] {
             let who = restricted(only);
             for route in ROUTES.iter().filter(|route| route.listener == Listener::Web) {
-                let path = |n: u8| {
-                    route
-                        .path
-                        .replace("{study}", &format!("1.2.{n}"))
-                        .replace("{series}", &format!("1.3.{n}"))
-                        .replace("{instance}", &format!("1.4.{n}"))
-                        .replace("{frames}", "1")
-                        .replace("{*path}", "7FE00010")
-                        .replace("{link}", "0123456789abcdef")
-                };
-                if route.path.contains("{study}") {
+                let path = |n: u8| route.filled(&format!("1.2.{n}"), &format!("1.3.{n}"), &format!("1.4.{n}"));
+                if route.names_a_study() {
                     for outside in [2, 3] {
                         let status = client.status(&who, route.method, &path(outside), route.body).await;
                         assert_eq!(status, 404, "{} {}", route.method, route.path);
@@ -105,7 +106,7 @@ mod tests {
                         let status = client.status(&who, route.method, &path(1), route.body).await;
                         assert!(![401, 403, 404].contains(&status), "{status} {} {}", route.method, route.path);
                     }
-                } else if !(route.method == "GET" && super::OPEN.contains(&route.path)) {
+                } else if !(["GET", "OPTIONS"].contains(&route.method) && super::OPEN.contains(&route.path)) {
                     let status = client.status(&who, route.method, &path(1), route.body).await;
                     assert_eq!(status, 403, "{} {}", route.method, route.path);
                 }
@@ -137,11 +138,13 @@ mod tests {
                     "?SOPInstanceUID=1.4.2",
                     "?Modality=CT",
                 ] {
+                    let counted = client.count(&who, &format!("/dicom-web/{level}/count{query}")).await;
                     let found = client.studies_found(&who, &format!("/dicom-web/{level}{query}")).await;
                     assert!(
                         found.iter().all(|uid| expected.contains(&uid.as_str())),
                         "{only:?} {level}{query}: {found:?}"
                     );
+                    assert_eq!(counted, found.len() as u64, "{only:?} {level}{query}");
                     if query.is_empty() {
                         assert_eq!(found.len(), expected.len(), "{only:?} {level}");
                     }

@@ -132,6 +132,14 @@ impl Client {
         rows.as_array().unwrap().iter().map(study).collect()
     }
 
+    /// What a `.../count` answers.
+    pub async fn count(&self, who: &Who, path: &str) -> u64 {
+        let answer = self.ask(who, "GET", path, &[], "").await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let document: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        document["count"].as_u64().unwrap()
+    }
+
     /// A GET from loopback with `headers`.
     pub async fn get(&self, path: &str, headers: &[(&'static str, &str)]) -> Response<Bytes> {
         self.ask(&Who::Loopback, "GET", path, headers, "").await

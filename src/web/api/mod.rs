@@ -2,7 +2,7 @@
 
 pub mod body;
 mod links;
-mod openapi;
+pub(in crate::web) mod openapi;
 #[cfg(test)]
 pub(in crate::web) use openapi::DOCUMENT;
 mod status;

@@ -6,11 +6,16 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 pub(in crate::web) const DOCUMENT: &str = include_str!("openapi.json");
 
 pub async fn document(State(web): State<Web>) -> Response {
-    let json = [(header::CONTENT_TYPE, "application/json")];
+    ([(header::CONTENT_TYPE, "application/json")], text(&web)).into_response()
+}
+
+/// The document as it holds for this server.
+pub(in crate::web) fn text(web: &Web) -> Cow<'static, str> {
     let issuer = web.config.oidc.as_ref().map(|oidc| oidc.discovery());
     let with_issuer = issuer.and_then(|url| {
         let mut document: Value = serde_json::from_str(DOCUMENT).ok()?;
@@ -19,8 +24,5 @@ pub async fn document(State(web): State<Web>) -> Response {
         document.pointer_mut("/security")?.as_array_mut()?.push(json!({ "openid": [] }));
         Some(document.to_string())
     });
-    match with_issuer {
-        Some(document) => (json, document).into_response(),
-        None => (json, DOCUMENT).into_response(),
-    }
+    with_issuer.map_or(Cow::Borrowed(DOCUMENT), Cow::Owned)
 }

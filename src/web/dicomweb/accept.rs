@@ -36,6 +36,25 @@ impl Accept {
         if ranges.is_empty() {
             parse_into("*/*", &mut ranges);
         }
+        Self::ordered(ranges)
+    }
+    /// What a list of media types takes; `None` when there is none in it.
+    pub fn listed(text: &str) -> Option<Self> {
+        let mut ranges = Vec::new();
+        parse_into(text, &mut ranges);
+        (!ranges.is_empty()).then(|| Self::ordered(ranges))
+    }
+    /// Only `media`, in the first of these transfer syntaxes that can be had.
+    pub fn in_syntaxes(media: &str, transfer_syntaxes: &[&str]) -> Self {
+        let range = |uid: &&str| MediaRange {
+            media: media.to_owned(),
+            part: None,
+            transfer_syntaxes: vec![(*uid).to_owned()],
+            quality: 1000,
+        };
+        Self(transfer_syntaxes.iter().map(range).collect())
+    }
+    fn ordered(mut ranges: Vec<MediaRange>) -> Self {
         // The sort is stable: what is listed first wins among equals.
         ranges.sort_by_key(|range| (std::cmp::Reverse(range.quality), range.breadth()));
         Self(ranges)

@@ -42,7 +42,8 @@ impl FromRequest<Web> for Asked {
 }
 
 impl Asked {
-    async fn new(web: &Web, reader: Reader, mut request: Parts, selector: Selector, below: String) -> Self {
+    /// Beneath handlers that find elsewhere than in the path what is asked for.
+    pub async fn new(web: &Web, reader: Reader, mut request: Parts, selector: Selector, below: String) -> Self {
         let Ok(base) = BaseUrl::from_request_parts(&mut request, web).await;
         Self { web: web.clone(), base, selector, below, reader, request }
     }

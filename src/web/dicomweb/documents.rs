@@ -22,13 +22,23 @@ const REPORT_MAX: u64 = 16 << 20;
 const FRAMED: &str = "default-src 'none'; frame-ancestors 'self'";
 const STYLED: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
-/// The rendered form of an instance that is a document, a film or a report; `None` when it is none of them.
-pub async fn document(asked: &Asked, detail: &InstanceDetail, accept: &Accept) -> Result<Option<Response>, Problem> {
+/// The rendered form of an instance that is no picture.
+pub struct Document {
+    /// Lower case.
+    media: String,
+    content_type: HeaderValue,
+    etag: String,
+    segments: Segments,
+    policy: &'static str,
+}
+
+/// What an instance is that is a document, a film or a report; `None` when it is none of them.
+pub async fn find(asked: &Asked, detail: &InstanceDetail) -> Result<Option<Document>, Problem> {
     let stored = media::stored(detail.row.file.transfer_syntax_uid.as_str())?;
     let (path, wished) = match stored.frames {
         Frames::Video => (bulk::PIXEL_DATA, stored.media_type),
         _ if detail.metadata.bulk_value(bulk::DOCUMENT).is_some() => (bulk::DOCUMENT, PDF),
-        _ => return page(asked, detail, accept).await,
+        _ => return Ok(page(detail).await),
     };
     let Some(value) = detail.metadata.bulk_value(path) else { return Ok(None) };
     let file = asked.web.archive.open(&detail.row.file).await?;
@@ -36,42 +46,51 @@ pub async fn document(asked: &Asked, detail: &InstanceDetail, accept: &Accept) -
     if kind != wished {
         return Ok(None);
     }
-    taken(accept, kind)?;
     let mut segments = Segments::default();
     bulk::pieces(detail, value, stored, kind, file).into_iter().for_each(|segment| segments.push(segment));
-    let etag = tag(detail, "d");
-    let representation = Representation { content_type: HeaderValue::from_static(kind), etag, segments };
-    Ok(Some(framed(asked.answer(representation), FRAMED)))
+    Ok(Some(Document {
+        media: kind.to_ascii_lowercase(),
+        content_type: HeaderValue::from_static(kind),
+        etag: tag(detail, "d"),
+        segments,
+        policy: FRAMED,
+    }))
 }
 
-async fn page(asked: &Asked, detail: &InstanceDetail, accept: &Accept) -> Result<Option<Response>, Problem> {
+async fn page(detail: &InstanceDetail) -> Option<Document> {
     if detail.pixels.is_some() {
-        return Ok(None);
+        return None;
     }
     let metadata = detail.metadata.clone();
     let read = move || metadata.text(REPORT_MAX).ok().and_then(|json| report::page(&json));
-    let Ok(Some(page)) = tokio::task::spawn_blocking(read).await else { return Ok(None) };
-    taken(accept, HTML)?;
+    let page = tokio::task::spawn_blocking(read).await.ok().flatten()?;
     let mut segments = Segments::default();
     segments.text(page);
     let content_type = HeaderValue::from_static("text/html; charset=utf-8");
-    let representation = Representation { content_type, etag: tag(detail, "h"), segments };
-    Ok(Some(framed(asked.answer(representation), STYLED)))
+    Some(Document { media: HTML.into(), content_type, etag: tag(detail, "h"), segments, policy: STYLED })
 }
 
-fn taken(accept: &Accept, kind: &str) -> Result<(), Problem> {
-    let kind = kind.to_ascii_lowercase();
-    match accept.wanted().any(|range| range.covers(&kind)) {
-        true => Ok(()),
-        false => Err(Problem::not_acceptable(format!("This instance is rendered as {kind}."))),
+impl Document {
+    /// Its media type, lower case.
+    pub fn media(&self) -> &str {
+        &self.media
+    }
+    /// 406 where it is not.
+    pub fn taken(&self, accept: &Accept) -> Result<(), Problem> {
+        match accept.wanted().any(|range| range.covers(&self.media)) {
+            true => Ok(()),
+            false => Err(Problem::not_acceptable(format!("This instance is rendered as {}.", self.media))),
+        }
+    }
+    pub fn send(self, asked: &Asked) -> Response {
+        let representation =
+            Representation { content_type: self.content_type, etag: self.etag, segments: self.segments };
+        let mut response = asked.answer(representation);
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(self.policy));
+        response
     }
 }
 
 fn tag(detail: &InstanceDetail, kind: &str) -> String {
     format!("\"{}-r{kind}\"", hex(detail.row.file.sha256.get(..16).unwrap_or_default()))
-}
-
-fn framed(mut response: Response, policy: &'static str) -> Response {
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    response
 }

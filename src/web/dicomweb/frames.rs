@@ -2,7 +2,7 @@
 //! endian, encapsulated ones as code streams with their fragments joined.
 
 use super::asked::Asked;
-use super::media::{self, Packaging};
+use super::media::{self, FrameMedia, Packaging};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Segment, Segments};
@@ -32,22 +32,12 @@ pub async fn frames(asked: Asked) -> Result<Response, Problem> {
     let chosen = media::frames(&asked.accept(), stored, list.len())?;
 
     asked.noted().await;
-    let web = &asked.web;
-    let file = web.archive.open(&found.row.file).await?;
-    // The VR of big endian Pixel Data, and all that a frame of single bits needs, is in the metadata.
-    let detail = match pixels.frames {
-        FrameTable::Native { frame_bits } if frame_bits % 8 != 0 || stored.encoding == Encoding::ExplicitBig => {
-            web.archive.instance(&asked.selector).await?
-        }
-        _ => None,
-    };
-    let source = Source { web, found: &found, pixels, stored, file, detail };
-    let mut names = String::new();
-    let mut located = Vec::with_capacity(list.len());
-    for number in list {
+    let names = list.iter().fold(String::new(), |mut names, number| {
         let _ = write!(names, ".{number}");
-        located.push((number, source.segments(number).await?));
-    }
+        names
+    });
+    let located = located(&asked.web, &found, pixels, stored, &chosen, &list).await?;
+    let mut located: Vec<_> = list.into_iter().zip(located).collect();
     let digest = &found.row.file.sha256;
     let (content_type, segments) = match (chosen.packaging, located.pop()) {
         (Packaging::Single, Some((_, only))) => {
@@ -72,6 +62,31 @@ pub async fn frames(asked: Asked) -> Result<Response, Problem> {
     let version = hex(digest.get(..16).unwrap_or_default());
     let etag = format!("\"{version}-f{names}-{packaging}{}-{:x}\"", chosen.transfer_syntax, base_tag(&asked.base));
     Ok(asked.answer(Representation { content_type, etag, segments }))
+}
+
+/// The bytes of each frame of `list`, in the form that was chosen.
+pub(super) async fn located(
+    web: &Web,
+    found: &InstanceFrames,
+    pixels: &PixelFacts,
+    stored: &'static TransferSyntax,
+    _chosen: &FrameMedia,
+    list: &[u32],
+) -> Result<Vec<Vec<Segment>>, Problem> {
+    let file = web.archive.open(&found.row.file).await?;
+    // The VR of big endian Pixel Data, and all that a frame of single bits needs, is in the metadata.
+    let detail = match pixels.frames {
+        FrameTable::Native { frame_bits } if frame_bits % 8 != 0 || stored.encoding == Encoding::ExplicitBig => {
+            web.archive.instance(&found.row.uids.selector()).await?
+        }
+        _ => None,
+    };
+    let source = Source { web, found, pixels, stored, file, detail };
+    let mut located = Vec::with_capacity(list.len());
+    for number in list {
+        located.push(source.segments(*number).await?);
+    }
+    Ok(located)
 }
 
 /// Frame numbers count from 1 (PS3.18 §10.4.1.1.6).

@@ -163,6 +163,24 @@ pub fn bulk(accept: &Accept) -> Result<(Packaging, Option<&'static str>), Proble
     Err(Problem::not_acceptable("Bulk data is served as application/octet-stream, alone or in multipart/related."))
 }
 
+/// For all bulk data of a resource: parts; `alone`, a single value may go out without an envelope.
+pub fn all_bulk(accept: &Accept, alone: bool) -> Result<Packaging, Problem> {
+    let chosen = accept.wanted().find_map(|range| match range.media.as_str() {
+        "multipart/related" | "multipart/*" if range.part.as_deref().is_none_or(|part| part == OCTETS) => {
+            Some(Packaging::Multipart)
+        }
+        "*/*" => Some(Packaging::Multipart),
+        "application/*" | OCTETS if alone => Some(Packaging::Single),
+        _ => None,
+    });
+    chosen.ok_or_else(|| {
+        Problem::not_acceptable(
+            "All bulk data of a resource is served as multipart/related; type=\"application/octet-stream\"; the only \
+             value of an instance also as application/octet-stream.",
+        )
+    })
+}
+
 /// For metadata and searches; transfer-syntax is of no concern there. XML comes in parts, however it is
 /// asked for.
 pub fn model(accept: &Accept) -> Result<&'static str, Problem> {

@@ -6,6 +6,7 @@
 mod accept;
 mod asked;
 mod bulk;
+mod count;
 mod documents;
 mod frames;
 mod json;
@@ -24,11 +25,13 @@ mod stow;
 #[cfg(test)]
 mod tests;
 mod transform;
+pub mod uri;
 mod viewing;
 mod wado;
+mod whole;
 mod xml;
 
-pub(super) use accept::takes_gzip;
+pub(super) use accept::{Accept, takes_gzip};
 pub use stow::Uploads;
 
 use super::Web;
@@ -56,7 +59,29 @@ pub fn router() -> Router<Web> {
         .route("/studies/{study}/series/{series}/instances/{instance}/metadata", get(metadata::metadata))
         .route("/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", get(frames::frames))
         .route("/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}", get(bulk::bulkdata))
+        .merge(counts())
+        .merge(wholes())
         .merge(pictures())
+}
+
+fn counts() -> Router<Web> {
+    Router::new()
+        .route("/studies/count", get(count::studies))
+        .route("/series/count", get(count::series))
+        .route("/instances/count", get(count::instances))
+        .route("/studies/{study}/series/count", get(count::series))
+        .route("/studies/{study}/instances/count", get(count::instances))
+        .route("/studies/{study}/series/{series}/instances/count", get(count::instances))
+}
+
+fn wholes() -> Router<Web> {
+    Router::new()
+        .route("/studies/{study}/bulkdata", get(whole::bulkdata))
+        .route("/studies/{study}/pixeldata", get(whole::pixeldata))
+        .route("/studies/{study}/series/{series}/bulkdata", get(whole::bulkdata))
+        .route("/studies/{study}/series/{series}/pixeldata", get(whole::pixeldata))
+        .route("/studies/{study}/series/{series}/instances/{instance}/bulkdata", get(whole::bulkdata))
+        .route("/studies/{study}/series/{series}/instances/{instance}/pixeldata", get(whole::pixeldata))
 }
 
 fn pictures() -> Router<Web> {

@@ -67,12 +67,20 @@ impl Multipart {
         head
     }
 
-    /// The value of Content-Type, and the body.
+    pub fn content_type(&self) -> HeaderValue {
+        let value = format!("multipart/related; type=\"{}\"; boundary={}", self.part_media, self.boundary);
+        HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("multipart/related"))
+    }
+
+    /// What was written since the last call, for a body that is sent before it is finished.
+    pub fn taken(&mut self) -> Segments {
+        std::mem::take(&mut self.segments)
+    }
+
+    /// The value of Content-Type, and the body, or what of it was not taken.
     pub fn finish(mut self) -> (HeaderValue, Segments) {
         self.segments.text(Bytes::from(format!("\r\n--{}--", self.boundary)));
-        let value = format!("multipart/related; type=\"{}\"; boundary={}", self.part_media, self.boundary);
-        let value = HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static("multipart/related"));
-        (value, self.segments)
+        (self.content_type(), self.segments)
     }
 }
 

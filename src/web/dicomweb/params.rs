@@ -8,6 +8,8 @@ use crate::domain::level::Level;
 use crate::domain::query::{Include, Match, Query};
 use crate::domain::uid::{SeriesInstanceUid, StudyInstanceUid};
 use crate::web::problem::Problem;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::StandardDataDictionary;
@@ -80,6 +82,14 @@ pub fn parse(
 }
 
 impl Asked {
+    /// Says in `response` what the caller should know besides.
+    pub fn warn(&self, response: &mut Response) {
+        for warning in &self.warnings {
+            if let Ok(value) = HeaderValue::from_str(&format!("299 bluebridge: \"{warning}\"")) {
+                response.headers_mut().append(header::WARNING, value);
+            }
+        }
+    }
     fn ignored(&mut self) {
         if !self.warnings.contains(&IGNORED) {
             self.warnings.push(IGNORED);
@@ -194,7 +204,7 @@ fn truth(value: &str) -> Result<bool, Problem> {
 
 /// Names and values, escapes resolved, `+` read as a space (as HTML forms and Python write it; what means
 /// a plus is sent as %2B). Text is UTF-8; what is not is taken for Latin-1, as old Windows clients send.
-fn pairs(raw: &str) -> impl Iterator<Item = Result<(String, String), Problem>> + '_ {
+pub(super) fn pairs(raw: &str) -> impl Iterator<Item = Result<(String, String), Problem>> + '_ {
     raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         Ok((text(name)?, text(value)?))

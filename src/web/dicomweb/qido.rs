@@ -11,7 +11,7 @@ use crate::web::caller::Reader;
 use crate::web::problem::Problem;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 
 /// `GET /studies`
@@ -54,23 +54,35 @@ pub struct Within {
     series: Option<String>,
 }
 
+/// What a search is for, by its path, its query string and who asks.
+pub(super) fn asked(
+    level: Level,
+    web: &Web,
+    Reader(caller): Reader,
+    Within { study, series }: Within,
+    query: Option<&str>,
+) -> Result<params::Asked, Problem> {
+    let within = study.map(|study| select(&study, series.as_deref(), None)).transpose()?;
+    let (study, series) = within.map_or((None, None), |within| (Some(within.study), within.series));
+    let mut asked = params::parse(query, level, study, series, &web.limits)?;
+    asked.query.only = caller.restriction;
+    Ok(asked)
+}
+
 /// Rows read at a time when all are asked for.
 const PAGE: u32 = 1000;
 
 async fn search(
     level: Level,
     State(web): State<Web>,
-    Reader(caller): Reader,
+    reader: Reader,
     base: BaseUrl,
-    Path(Within { study, series }): Path<Within>,
+    Path(within): Path<Within>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let within = study.map(|study| select(&study, series.as_deref(), None)).transpose()?;
-    let (study, series) = within.map_or((None, None), |within| (Some(within.study), within.series));
     let query = request.uri().query();
     let media = media::model(&Accept::of(request.headers(), query))?;
-    let mut asked = params::parse(query, level, study, series, &web.limits)?;
-    asked.query.only = caller.restriction;
+    let mut asked = asked(level, &web, reader, within, query)?;
     // Within a study everything is given; it is read in pages, so that memory stays flat.
     let everything = asked.query.limit.is_none();
     if everything {
@@ -87,13 +99,9 @@ async fn search(
     } else {
         let frame = json::Frame { level, root: base.dicomweb(), ae_title: web.ae_title.to_string() };
         let offset = asked.query.offset.saturating_add(PAGE);
-        let rest = everything.then(|| (web.archive.clone(), Query { offset, ..asked.query }));
+        let rest = everything.then(|| (web.archive.clone(), Query { offset, ..asked.query.clone() }));
         json::answer(json::Matches::new(frame, page, rest), media, takes_gzip(request.headers())).await?
     };
-    for warning in asked.warnings {
-        if let Ok(value) = HeaderValue::from_str(&format!("299 bluebridge: \"{warning}\"")) {
-            response.headers_mut().append(header::WARNING, value);
-        }
-    }
+    asked.warn(&mut response);
     Ok(response)
 }

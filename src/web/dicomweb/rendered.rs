@@ -41,30 +41,44 @@ pub async fn frames(asked: Asked) -> Result<Response, Problem> {
 /// `GET` of a rendered study, series or instance. An instance is its first frame, its film, its document or
 /// its report as a page; several are parts, each instance's first frame.
 pub async fn rendered(asked: Asked) -> Result<Response, Problem> {
-    let (web, accept) = (&asked.web, asked.accept());
+    let accept = asked.accept();
     if asked.selector.instance.is_none() {
         return many(&asked, &accept).await;
     }
     let found = asked.frames().await?;
     if found.pixels.is_none() || !is_shown(found.row.file.transfer_syntax_uid.as_str()) {
         let detail = asked.instance().await?;
-        asked.noted().await;
-        if let Some(response) = documents::document(&asked, &detail, &accept).await? {
-            return Ok(response);
+        if let Some(document) = documents::find(&asked, &detail).await? {
+            document.taken(&accept)?;
+            asked.noted().await;
+            return Ok(document.send(&asked));
         }
     }
     let wanted = Wanted::of(&accept)?;
     let view = viewing::view(asked.query(), wanted.format)?;
     asked.noted().await;
     let row = &found.row;
-    let representation = if wanted.moving {
-        let picture = web.imaging.animated(row, &view).await?;
-        single(row, u32::MAX, &view, &picture)
-    } else {
-        let picture = web.imaging.rendered(row, 0, &view).await?;
-        if wanted.parts { several(&asked, row, &view, &[(1, picture)]) } else { single(row, 0, &view, &picture) }
-    };
-    Ok(asked.answer(representation))
+    match (wanted.moving, wanted.parts) {
+        (true, _) => moving(&asked, row, &view).await,
+        (false, false) => frame(&asked, row, 1, &view).await,
+        (false, true) => {
+            let picture = asked.web.imaging.rendered(row, 0, &view).await?;
+            Ok(asked.answer(several(&asked, row, &view, &[(1, picture)])))
+        }
+    }
+}
+
+/// Frame `number` (from 1) as a picture.
+pub(super) async fn frame(asked: &Asked, row: &InstanceRow, number: u32, view: &View) -> Result<Response, Problem> {
+    let frame = number.saturating_sub(1);
+    let picture = asked.web.imaging.rendered(row, frame, view).await?;
+    Ok(asked.answer(single(row, frame, view, &picture)))
+}
+
+/// All frames as one moving picture.
+pub(super) async fn moving(asked: &Asked, row: &InstanceRow, view: &View) -> Result<Response, Problem> {
+    let picture = asked.web.imaging.animated(row, view).await?;
+    Ok(asked.answer(single(row, u32::MAX, view, &picture)))
 }
 
 /// Every instance that can be shown, one part each, made as the caller reads on. One that turns out not to

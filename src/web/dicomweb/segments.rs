@@ -26,7 +26,6 @@ pub enum Handle {
 }
 
 /// One piece.
-#[derive(Clone)]
 pub enum Segment {
     Literal(Bytes),
     /// Bytes of the file as they are.
@@ -45,6 +44,8 @@ pub enum Segment {
     Rewritten(Box<Rewritten>),
     /// An instance's first frame, rendered when its turn comes; its length is not known before.
     Picture(Box<Picturing>),
+    /// Pieces that are looked up when their turn comes; how many, is not known before.
+    Coming(BoxStream<'static, io::Result<Segments>>),
 }
 
 impl Segment {
@@ -55,7 +56,7 @@ impl Segment {
             | Self::Swapped(_, _, range)
             | Self::Inflated { range, .. }
             | Self::Package(_, range) => Some(range.end.saturating_sub(range.start)),
-            Self::Rewritten(_) | Self::Picture(_) => None,
+            Self::Rewritten(_) | Self::Picture(_) | Self::Coming(_) => None,
         }
     }
     /// The part of it from `from` to `to`, counted from its first byte.
@@ -69,7 +70,7 @@ impl Segment {
             Self::Inflated { file, dataset_offset, range } => {
                 Self::Inflated { file, dataset_offset, range: within(range) }
             }
-            whole @ (Self::Rewritten(_) | Self::Picture(_)) => whole,
+            whole @ (Self::Rewritten(_) | Self::Picture(_) | Self::Coming(_)) => whole,
         }
     }
 }
@@ -95,7 +96,7 @@ pub struct Picturing {
 }
 
 /// Pieces in order.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Segments(VecDeque<Segment>);
 
 impl Segments {
@@ -164,6 +165,12 @@ impl Sending {
             match self.waiting.pop_front() {
                 None => return Ok(None),
                 Some(Segment::Literal(bytes)) => return Ok(Some((bytes, self))),
+                Some(Segment::Coming(mut coming)) => {
+                    if let Some(segments) = coming.next().await {
+                        self.waiting.push_front(Segment::Coming(coming));
+                        segments?.0.into_iter().rev().for_each(|segment| self.waiting.push_front(segment));
+                    }
+                }
                 Some(segment) => self.current = Some(start(&self.archive, segment).await?),
             }
         }
@@ -175,6 +182,8 @@ type Chunks = BoxStream<'static, io::Result<Bytes>>;
 async fn start(archive: &Archive, segment: Segment) -> io::Result<Chunks> {
     Ok(match segment {
         Segment::Literal(bytes) => futures_util::stream::iter([Ok(bytes)]).boxed(),
+        // Its pieces have been taken in its place.
+        Segment::Coming(_) => futures_util::stream::empty().boxed(),
         Segment::File(file, range) => open(archive, file).await?.stream(range).boxed(),
         Segment::Swapped(file, words, range) => {
             let around = words.around(&range);

@@ -382,6 +382,109 @@ async fn a_page_of_a_listed_origin_reads_answers_and_refusals() {
     }
 }
 
+/// Natives in three byte orders, single bits, and two compressed frames.
+async fn of_every_kind() -> Client {
+    let client = with(&[words(IMPLICIT_VR_LITTLE_ENDIAN, 1), words(EXPLICIT_VR_BIG_ENDIAN, 2)]).await;
+    client.store(&words(DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, 3)).await;
+    client.store(&Dataset::image(EXPLICIT_VR_LITTLE_ENDIAN, 2, 1, Pixels::Bits)).await;
+    client.store(&Dataset::image(JPEG, 2, 2, Pixels::Fragments(&[b"abcd", b"efgh"]))).await;
+    client
+}
+
+#[tokio::test]
+async fn all_bulk_data_of_a_resource_is_every_value_as_its_own_address_gives_it() {
+    let client = of_every_kind().await;
+    for (path, expected) in [("/dicom-web/studies/1.2", 5), (SERIES, 3), (ONE, 1)] {
+        let whole = client.get(&format!("{path}/bulkdata"), &[]).await;
+        assert_eq!(whole.status(), 200, "{path}");
+        let content_type = text(whole.headers(), "content-type");
+        assert!(content_type.starts_with("multipart/related; type=\"application/octet-stream\""));
+        let parts = parts(&content_type, whole.body());
+        assert_eq!(parts.len(), expected, "{path}");
+        for (head, bytes) in parts {
+            let location = head.split("Content-Location: http://localhost:8080").nth(1).unwrap().trim().to_owned();
+            assert!(location.ends_with("/bulkdata/7FE00010"), "{location}");
+            assert_eq!(client.get(&location, &[]).await.body(), &Bytes::from(bytes), "{location}");
+        }
+        let etag = text(whole.headers(), "etag");
+        let again = client.get(&format!("{path}/bulkdata"), &[("if-none-match", &etag)]).await;
+        assert_eq!(again.status(), 304);
+        let head = client.ask(&Who::Loopback, "HEAD", &format!("{path}/bulkdata"), &[], "").await;
+        assert!(head.status() == 200 && head.body().is_empty() && text(head.headers(), "etag") == etag);
+        // Of one instance all is known before: it has a length, and ranges.
+        let part = client.get(&format!("{path}/bulkdata"), &[("range", "bytes=10-19")]).await;
+        assert_eq!(part.status(), if path == ONE { 206 } else { 200 });
+    }
+    let octets = ("accept", "application/octet-stream");
+    let alone = client.get(&format!("{ONE}/bulkdata"), &[octets]).await;
+    let by_address = client.get(&format!("{ONE}/bulkdata/7FE00010"), &[]).await;
+    assert_eq!((alone.status().as_u16(), alone.body()), (200, by_address.body()));
+    assert_eq!(client.get(&format!("{SERIES}/bulkdata"), &[octets]).await.status(), 406);
+    assert_eq!(client.get(&format!("{ONE}/bulkdata"), &[("accept", "image/png")]).await.status(), 406);
+    assert_eq!(client.get("/dicom-web/studies/1.9/bulkdata", &[]).await.status(), 404);
+}
+
+#[tokio::test]
+async fn all_pixel_data_is_native_values_whole_and_compressed_frames_one_by_one() {
+    let client = of_every_kind().await;
+    let words: Vec<u8> = (0..24_u16).flat_map(u16::to_le_bytes).collect();
+    for (path, expected) in [("/dicom-web/studies/1.2", 6), (SERIES, 3), (ONE, 1)] {
+        let whole = client.get(&format!("{path}/pixeldata"), &[("accept", ANY)]).await;
+        assert_eq!(whole.status(), 200, "{path}");
+        let parts = parts(&text(whole.headers(), "content-type"), whole.body());
+        assert_eq!(parts.len(), expected, "{path}");
+        for (head, bytes) in &parts {
+            let location = head.split("Content-Location: http://localhost:8080").nth(1).unwrap().trim();
+            let (accept, media) = match location.contains("/frames/") {
+                true => (ANY, "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.70"),
+                false => ("application/octet-stream", "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"),
+            };
+            assert!(head.contains(media), "{head}");
+            let alone = client.get(location, &[("accept", accept)]).await;
+            let found = match location.contains("/frames/") {
+                true => self::parts(&text(alone.headers(), "content-type"), alone.body()).remove(0).1,
+                false => alone.body().to_vec(),
+            };
+            assert_eq!(&found, bytes, "{location}");
+        }
+        assert!(parts.iter().take(3).all(|(_, bytes)| *bytes == words) || path != SERIES);
+    }
+    let octets = ("accept", "application/octet-stream");
+    let alone = client.get(&format!("{ONE}/pixeldata"), &[octets, ("range", "bytes=2-5")]).await;
+    assert_eq!((alone.status().as_u16(), alone.body().as_ref()), (206, &words[2..6]));
+    let frames = "/dicom-web/studies/1.2/series/1.2.2/instances/1.2.2.2/pixeldata";
+    // Several frames are parts, and need a syntax that they are stored in.
+    for (accept, status) in [("image/jpeg", 406), ("multipart/related; type=image/jpeg", 200), ("text/plain", 406)] {
+        let answer = client.get(frames, &[("accept", accept)]).await;
+        assert_eq!(answer.status(), status, "{accept}");
+        if status == 406 {
+            assert!(String::from_utf8_lossy(answer.body()).contains(JPEG));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_count_is_the_number_of_what_a_search_finds() {
+    let client = of_every_kind().await;
+    for path in ["studies", "series", "instances", "studies/1.2/series", "studies/1.2/instances"] {
+        for query in ["", "?limit=1&offset=1", "?PatientID=PAT-1", "?PatientID=X", "?PatientName=M*", "?Modality=MR"] {
+            let found =
+                match client.get(&format!("/dicom-web/{path}{}", query.replace("limit=1&offset=1", "")), &[]).await {
+                    nothing if nothing.status() == 204 => 0,
+                    some => serde_json::from_slice::<Value>(some.body()).unwrap().as_array().unwrap().len(),
+                };
+            let counted = client.count(&Who::Loopback, &format!("/dicom-web/{path}/count{query}")).await;
+            assert_eq!(counted, found as u64, "{path}{query}");
+        }
+    }
+    assert_eq!(client.count(&Who::Loopback, &format!("{SERIES}/instances/count?InstanceNumber=2")).await, 1);
+    assert_eq!(client.get("/dicom-web/studies/count?StudyDate=x", &[]).await.status(), 400);
+    assert_eq!(client.get("/dicom-web/studies/count?limit=x", &[]).await.status(), 400);
+    assert_eq!(client.get("/dicom-web/studies/count", &[("accept", "image/png")]).await.status(), 406);
+    let unknown = client.get("/dicom-web/studies/count?foo=bar&limit=99999999", &[]).await;
+    assert_eq!(unknown.headers().get_all("warning").iter().count(), 1);
+}
+
 #[tokio::test]
 async fn a_study_a_series_and_an_instance_come_as_packages_that_can_be_resumed() {
     let client = with(&[words(EXPLICIT_VR_LITTLE_ENDIAN, 1), words(IMPLICIT_VR_LITTLE_ENDIAN, 2)]).await;

@@ -7,7 +7,7 @@ use crate::imaging::{Format, View, Viewport};
 use crate::web::problem::Problem;
 
 /// The longest edge of a picture that is asked for: a request shall not make a poster.
-const VIEWPORT_MAX: u32 = 8192;
+pub(super) const VIEWPORT_MAX: u32 = 8192;
 /// The longest edge of a thumbnail that names no viewport.
 const THUMBNAIL: u32 = 200;
 

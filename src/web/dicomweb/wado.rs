@@ -1,6 +1,7 @@
 //! Retrieve studies, series and instances (WADO-RS, PS3.18 §10.4.1.1.1): stored files as they are, or
 //! native ones as Explicit VR Little Endian; multipart/related, a single part for one instance.
 
+use super::accept::Accept;
 use super::asked::Asked;
 use super::media::{self, DICOM, Instances, Packaging, Rewriting};
 use super::multipart::Multipart;
@@ -18,11 +19,16 @@ use sha2::{Digest, Sha256};
 
 /// `GET` of a study, series or instance.
 pub async fn retrieve(asked: Asked) -> Result<Response, Problem> {
+    send(&asked, &asked.accept()).await
+}
+
+/// What is asked for, in a form that `accept` takes.
+pub(super) async fn send(asked: &Asked, accept: &Accept) -> Result<Response, Problem> {
     let rows = asked.instances().await?;
     let one = asked.selector.instance.is_some();
-    let chosen = media::instances(&asked.accept(), &stored_syntaxes(&rows)?, one)?;
+    let chosen = media::instances(accept, &stored_syntaxes(&rows)?, one)?;
     asked.noted().await;
-    let Instances::Dicom(packaging, rewriting) = chosen else { return package::zip(&asked).await };
+    let Instances::Dicom(packaging, rewriting) = chosen else { return package::zip(asked).await };
     let digest = digest_of(&rows);
     let mut files = Vec::with_capacity(rows.len());
     // One file is opened before the headers leave, so that a damaged one is an error and not a short body.
@@ -51,7 +57,7 @@ pub async fn retrieve(asked: Asked) -> Result<Response, Problem> {
 }
 
 /// The syntaxes in which these files are stored, each once.
-fn stored_syntaxes(rows: &[InstanceRow]) -> Result<Vec<&'static TransferSyntax>, Problem> {
+pub(super) fn stored_syntaxes(rows: &[InstanceRow]) -> Result<Vec<&'static TransferSyntax>, Problem> {
     let mut syntaxes: Vec<&'static TransferSyntax> = Vec::new();
     for row in rows {
         let uid = row.file.transfer_syntax_uid.as_str();
@@ -91,7 +97,7 @@ async fn file(
 }
 
 /// Names the contents: of one file its own digest, of several the digest over theirs.
-fn digest_of(rows: &[InstanceRow]) -> [u8; 32] {
+pub(super) fn digest_of(rows: &[InstanceRow]) -> [u8; 32] {
     match rows {
         [only] => only.file.sha256,
         many => {

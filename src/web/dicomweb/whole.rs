@@ -1,0 +1,239 @@
+//! All bulk data, and all pixel data, of a study, a series or an instance (PS3.18 §10.4.1.1.5, §10.4.1.1.7):
+//! a part for each value, or frame, under the URL at which it can be had alone. What belongs to one
+//! instance is looked up when its turn comes, so that memory stays flat; of one instance all is known
+//! before, so that its answer has a length and ranges.
+
+use super::asked::Asked;
+use super::media::{self, FrameMedia, OCTETS, Packaging};
+use super::multipart::Multipart;
+use super::representation::Representation;
+use super::segments::{Segment, Segments};
+use super::wado::{digest_of, stored_syntaxes};
+use super::{base_tag, bulk, frames, hex, instance_url};
+use crate::archive::{InstanceRow, InstanceUids};
+use crate::domain::frames::locate;
+use crate::domain::instance::BulkValue;
+use crate::domain::transfer_syntax::{Frames, TransferSyntax};
+use crate::web::Web;
+use crate::web::problem::Problem;
+use axum::http::HeaderValue;
+use axum::response::Response;
+use futures_util::{StreamExt, stream};
+use std::io;
+
+/// `GET .../bulkdata`
+pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
+    let rows = asked.instances().await?;
+    // One value may go out alone.
+    let alone = asked.selector.instance.is_some() && asked.instance().await?.metadata.bulk.len() == 1;
+    let packaging = media::all_bulk(&asked.accept(), alone)?;
+    answer(&asked, rows, Kind::Bulk, packaging).await
+}
+
+/// `GET .../pixeldata`
+pub async fn pixeldata(asked: Asked) -> Result<Response, Problem> {
+    let mut rows = asked.instances().await?;
+    rows.retain(|row| row.number_of_frames > 0);
+    let accept = asked.accept();
+    // Values go out whole, frames one by one; one of either may go out alone.
+    let one_frame = asked.selector.instance.is_some() && rows.iter().all(|row| row.number_of_frames == 1);
+    let (mut packaging, mut chosen) = (Packaging::Multipart, Vec::new());
+    for stored in stored_syntaxes(&rows)? {
+        let mut media = media::frames(&accept, stored, if asked.selector.instance.is_some() { 1 } else { 2 })?;
+        if media.packaging == Packaging::Single && !one_frame && !is_whole(stored, &media) {
+            media = media::frames(&accept, stored, 2)?;
+        }
+        packaging = media.packaging;
+        chosen.push((stored.uid, media));
+    }
+    answer(&asked, rows, Kind::Pixels(chosen), packaging).await
+}
+
+/// Whether Pixel Data goes out as one value: frames in native order, or one video stream.
+fn is_whole(stored: &TransferSyntax, media: &FrameMedia) -> bool {
+    (stored.is_native() && media.media == OCTETS) || stored.frames == Frames::Video
+}
+
+/// What is gathered of each instance.
+enum Kind {
+    Bulk,
+    /// How frames stored in each transfer syntax go out.
+    Pixels(Vec<(&'static str, FrameMedia)>),
+}
+
+impl Kind {
+    /// Names it in an ETag.
+    fn tag(&self) -> String {
+        match self {
+            Self::Bulk => "w".into(),
+            Self::Pixels(chosen) => {
+                let names = chosen.iter().flat_map(|(stored, media)| [*stored, media.transfer_syntax]);
+                format!("p{:08x}", crc32fast::hash(names.collect::<Vec<_>>().join(" ").as_bytes()))
+            }
+        }
+    }
+}
+
+async fn answer(asked: &Asked, rows: Vec<InstanceRow>, kind: Kind, packaging: Packaging) -> Result<Response, Problem> {
+    asked.noted().await;
+    let digest = digest_of(&rows);
+    let letter = if packaging == Packaging::Single { 's' } else { 'm' };
+    let tag =
+        format!("\"{}-{}{letter}-{:x}\"", hex(digest.get(..16).unwrap_or_default()), kind.tag(), base_tag(&asked.base));
+    let mut gathering = Gathering { web: asked.web.clone(), root: asked.base.dicomweb(), rows: rows.into_iter(), kind };
+    // The first parts are found before the headers leave, so that their faults are errors and no short bodies.
+    let first = gathering.next().await?.ok_or_else(|| {
+        Problem::not_found(match gathering.kind {
+            Kind::Bulk => "There is no bulk data in it: its metadata is all there is.",
+            Kind::Pixels(_) => "There is no pixel data in it.",
+        })
+    })?;
+    let (content_type, segments) = match (packaging, first) {
+        (Packaging::Single, mut parts) => {
+            let only = parts.pop().ok_or_else(Problem::internal)?;
+            let mut segments = Segments::default();
+            only.bytes.into_iter().for_each(|segment| segments.push(segment));
+            let value = match only.transfer_syntax {
+                Some(uid) => format!("{}; transfer-syntax={uid}", only.media),
+                None => only.media.to_owned(),
+            };
+            (HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(OCTETS)), segments)
+        }
+        (Packaging::Multipart, first) => gathering.into_parts(first, digest.get(16..).unwrap_or_default()),
+    };
+    Ok(asked.answer(Representation { content_type, etag: tag, segments }))
+}
+
+/// One part before it is written.
+struct Part {
+    media: &'static str,
+    transfer_syntax: Option<&'static str>,
+    location: String,
+    bytes: Vec<Segment>,
+}
+
+/// Walks over instances.
+struct Gathering {
+    web: Web,
+    root: String,
+    rows: std::vec::IntoIter<InstanceRow>,
+    kind: Kind,
+}
+
+impl Gathering {
+    /// The parts of the next instance that has some.
+    async fn next(&mut self) -> Result<Option<Vec<Part>>, Problem> {
+        while let Some(row) = self.rows.next() {
+            let parts = match &self.kind {
+                Kind::Bulk => self.values(&row).await?,
+                Kind::Pixels(chosen) => {
+                    let stored = row.file.transfer_syntax_uid.as_str();
+                    match chosen.iter().find(|(uid, _)| *uid == stored) {
+                        Some((_, media)) => self.pixels(&row, media).await?,
+                        None => Vec::new(),
+                    }
+                }
+            };
+            if !parts.is_empty() {
+                return Ok(Some(parts));
+            }
+        }
+        Ok(None)
+    }
+
+    fn url(&self, uids: &InstanceUids) -> String {
+        instance_url(&self.root, &uids.study, &uids.series, &uids.instance)
+    }
+
+    /// Every value that the metadata names by a URI.
+    async fn values(&self, row: &InstanceRow) -> Result<Vec<Part>, Problem> {
+        let Some(detail) = self.web.archive.instance(&row.uids.selector()).await? else { return Ok(Vec::new()) };
+        let stored = media::stored(row.file.transfer_syntax_uid.as_str())?;
+        if detail.metadata.bulk.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (file, url) = (self.web.archive.open(&row.file).await?, self.url(&row.uids));
+        let part = |value: &BulkValue| Part {
+            media: OCTETS,
+            transfer_syntax: None,
+            location: format!("{url}/bulkdata/{}", value.path),
+            bytes: bulk::pieces(&detail, value, stored, OCTETS, file.clone()),
+        };
+        Ok(detail.metadata.bulk.iter().map(part).collect())
+    }
+
+    async fn pixels(&self, row: &InstanceRow, media: &FrameMedia) -> Result<Vec<Part>, Problem> {
+        let (selector, url) = (row.uids.selector(), self.url(&row.uids));
+        let stored = media::stored(row.file.transfer_syntax_uid.as_str())?;
+        let part = |location: String, media: &'static str, transfer_syntax, bytes| Part {
+            media,
+            transfer_syntax,
+            location,
+            bytes,
+        };
+        let found = self.web.archive.frames(&selector).await?;
+        let Some((found, pixels)) = found.and_then(|found| found.pixels.clone().map(|pixels| (found, pixels))) else {
+            return Ok(Vec::new());
+        };
+        let told_apart = pixels.number_of_frames > 0 && locate(&pixels, pixels.number_of_frames - 1).is_some();
+        if !is_whole(stored, media) && told_apart {
+            let list: Vec<u32> = (1..=pixels.number_of_frames).collect();
+            let located = frames::located(&self.web, &found, &pixels, stored, media, &list).await?;
+            let parts = list.iter().zip(located).map(|(number, bytes)| {
+                part(format!("{url}/frames/{number}"), media.media, Some(media.transfer_syntax), bytes)
+            });
+            return Ok(parts.collect());
+        }
+        let Some(detail) = self.web.archive.instance(&selector).await? else { return Ok(Vec::new()) };
+        let path = format!("7FE0{:04X}", pixels.element);
+        let Some(value) = detail.metadata.bulk_value(&path) else { return Ok(Vec::new()) };
+        let file = self.web.archive.open(&row.file).await?;
+        Ok(vec![match is_whole(stored, media) {
+            true => {
+                let bytes = bulk::pieces(&detail, value, stored, media.media, file);
+                part(format!("{url}/pixeldata"), media.media, Some(media.transfer_syntax), bytes)
+            }
+            // Frames that cannot be told apart: the value as it stands in the file.
+            false => {
+                part(format!("{url}/bulkdata/{path}"), OCTETS, None, bulk::pieces(&detail, value, stored, OCTETS, file))
+            }
+        }])
+    }
+
+    /// The body, of which `first` is known.
+    fn into_parts(self, first: Vec<Part>, seed: &[u8]) -> (HeaderValue, Segments) {
+        let media = first.first().map_or(OCTETS, |part| part.media);
+        let mut multipart = Multipart::new(media, seed);
+        write(&mut multipart, first);
+        if self.rows.len() == 0 {
+            return multipart.finish();
+        }
+        let (content_type, mut segments) = (multipart.content_type(), multipart.taken());
+        let rest = stream::unfold((self, Some(multipart)), |(mut gathering, multipart)| async move {
+            let mut multipart = multipart?;
+            match gathering.next().await {
+                Ok(Some(parts)) => {
+                    write(&mut multipart, parts);
+                    let written = multipart.taken();
+                    Some((Ok(written), (gathering, Some(multipart))))
+                }
+                Ok(None) => Some((Ok(multipart.finish().1), (gathering, None))),
+                Err(problem) => Some((Err(broken(&problem)), (gathering, None))),
+            }
+        });
+        segments.push(Segment::Coming(rest.boxed()));
+        (content_type, segments)
+    }
+}
+
+fn write(multipart: &mut Multipart, parts: Vec<Part>) {
+    for part in parts {
+        multipart.part(part.media, part.transfer_syntax, &part.location, part.bytes);
+    }
+}
+
+/// The headers are gone: the log is the only place left to say it.
+fn broken(problem: &Problem) -> io::Error {
+    tracing::error!(cause = problem.cause.as_deref(), "a body ended early: {}", problem.detail);
+    io::Error::other("an instance could not be read")
+}
