@@ -193,10 +193,7 @@ impl Access {
             (row.clone(), vec![trail::revoked(row, by)])
         });
         let row = changed.await?.ok_or(AccessError::NoSuchLink)?;
-        let link = LinkKey(row.lid_sha256);
-        self.0.sessions.end_link(link);
-        self.0.live.end(link);
-        self.0.views.end(link);
+        self.end_all(LinkKey(row.lid_sha256));
         self.summary(row).await
     }
 

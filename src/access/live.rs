@@ -36,6 +36,14 @@ impl Live {
         Some(Running { live: self.clone(), link, ended: state.ended.subscribe() })
     }
 
+    /// Ends what is running now; what begins from now on runs.
+    pub(super) fn interrupt(&self, link: LinkKey) {
+        let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = links.get_mut(&link) {
+            std::mem::replace(&mut state.ended, watch::Sender::new(false)).send_replace(true);
+        }
+    }
+
     pub(super) fn end(&self, link: LinkKey) {
         let links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(state) = links.get(&link) {
@@ -81,6 +89,19 @@ mod tests {
         live.end(LinkKey([1; 32]));
         one.ended().await;
         assert!(one.is_ended() && !other.is_ended());
+    }
+
+    #[tokio::test]
+    async fn an_interruption_ends_what_runs_and_nothing_that_comes_after() {
+        let live = Live::default();
+        let link = LinkKey([1; 32]);
+        let before = live.enter(link, 2).unwrap();
+        live.interrupt(link);
+        let after = live.enter(link, 2).unwrap();
+        before.ended().await;
+        assert!(before.is_ended() && !after.is_ended());
+        live.end(link);
+        after.ended().await;
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub use share::{Share, View, Viewing};
 pub use token::LinkKey;
 pub use verify::{Answers, Verdict};
 
+use crate::archive::AffectedLink;
 use crate::audit::{Actor, Event, Kind, Outcome};
 use crate::config;
 use crate::domain::clock::Clock;
@@ -118,6 +119,28 @@ impl Access {
         };
         let studies = self.studies_of(&row).await?.shown;
         Ok(Some(Visit { session, link_id: row.link_id, expires_at_ms: row.expires_at_ms, studies }))
+    }
+
+    /// Something that these links showed was deleted: what they send now breaks off. Those that showed nothing
+    /// else were revoked with it, and their sessions end too.
+    pub fn cut_off(&self, links: &[AffectedLink]) {
+        for affected in links {
+            let link = LinkKey(affected.lid_sha256);
+            self.0.shares.doubt(link);
+            if affected.revoked {
+                self.end_all(link);
+            } else {
+                self.0.live.interrupt(link);
+                self.0.views.interrupt(link);
+            }
+        }
+    }
+
+    /// Ends what a revoked link has: sessions, downloads, requests of viewers.
+    fn end_all(&self, link: LinkKey) {
+        self.0.sessions.end_link(link);
+        self.0.live.end(link);
+        self.0.views.end(link);
     }
 
     /// Tells the trail that many links are being tried.

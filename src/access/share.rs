@@ -136,9 +136,13 @@ impl Shares {
     fn unkept(&self, link: LinkKey) -> u64 {
         self.unkept.lock().unwrap_or_else(PoisonError::into_inner).get(&link).copied().unwrap_or(0)
     }
+    /// The link is asked for anew.
+    pub(super) fn doubt(&self, link: LinkKey) {
+        self.believed.lock().unwrap_or_else(PoisonError::into_inner).remove(&link);
+    }
     /// What is not in the row yet, to be put there; the link is then asked for anew.
     fn take(&self, link: LinkKey) -> Option<u64> {
-        self.believed.lock().unwrap_or_else(PoisonError::into_inner).remove(&link);
+        self.doubt(link);
         self.unkept.lock().unwrap_or_else(PoisonError::into_inner).remove(&link)
     }
     /// Adds what was sent; what is then due to be written to rows.

@@ -1,6 +1,7 @@
 //! Why the archive did not do what it was asked. Doors turn these into codes: `scp/status.rs`,
 //! `web/problem.rs`.
 
+use crate::index::IndexError;
 use crate::store::StoreError;
 use dicom_core::Tag;
 use std::error::Error;
@@ -67,6 +68,9 @@ pub enum RetrieveError {
     /// The row is there and the file is not, or it is shorter than recorded.
     #[error("instance file is missing or damaged")]
     Damaged,
+    /// It was deleted between the look at its row and the look at its file.
+    #[error("instance was deleted meanwhile")]
+    Deleted,
     #[error("instance file could not be read")]
     Store(#[from] StoreError),
     #[error("index could not answer")]
@@ -81,6 +85,16 @@ pub enum RetrieveError {
     /// A deflated data set that does not inflate within its limits.
     #[error("stored data set cannot be decoded")]
     Undecodable,
+}
+
+/// Why nothing was deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// A sync failed earlier; nothing is changed until the restart has re-checked the disk.
+    #[error("the archive takes no changes after a disk error")]
+    Degraded,
+    #[error("index could not delete")]
+    Index(#[from] IndexError),
 }
 
 /// Why the archive did not open.

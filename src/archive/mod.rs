@@ -12,6 +12,8 @@ pub mod quarantine;
 mod receive;
 mod recheck;
 mod reconcile;
+mod remove;
+mod restore;
 mod retrieve;
 mod search;
 mod shared;
@@ -23,11 +25,14 @@ mod verify;
 
 pub use crate::domain::arrival::{Severity, Source};
 pub use crate::index::IndexError as SearchError;
+pub use crate::index::delete::{AffectedLink, Deleted};
+pub use crate::index::deleted::DeletionRow;
 pub use crate::index::{InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
 pub use crate::store::part10::header as file_header;
-pub use error::{ArchiveError, Cause, ReceiveError, RetrieveError};
+pub use error::{ArchiveError, Cause, ReceiveError, RemoveError, RetrieveError};
 pub use receive::{Committing, Intake, Offer, Received};
 pub use reconcile::ReconcileReport;
+pub use restore::Restored;
 pub use retrieve::InstanceFile;
 pub use shared::DataDirLock;
 pub use spool::Spool;
@@ -42,6 +47,7 @@ use commit::Committer;
 use shared::Shared;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::Thread;
 use tokio::sync::watch;
 
 /// How the archive is opened.
@@ -61,6 +67,8 @@ pub struct ArchiveSettings {
 pub struct Archive {
     shared: Arc<Shared>,
     committer: Arc<Committer>,
+    /// Of the thread that puts away what was deleted.
+    remover: Thread,
 }
 
 impl Archive {
@@ -84,10 +92,13 @@ impl Archive {
         let runtime = tokio::runtime::Handle::current();
         let threads = |cause| StoreError::new(Operation::Create, cause);
         let committer = Committer::start(shared.clone(), runtime.clone()).map_err(threads)?;
+        let removing = remove::start(shared.clone(), runtime.clone()).map_err(threads)?;
+        let remover = removing.thread().clone();
+        committer.also_wait_for(removing);
         if let Some(unfinished) = unfinished {
             committer.also_wait_for(unfinished.go_on(shared.clone(), runtime).map_err(threads)?);
         }
-        Ok((Self { shared, committer: Arc::new(committer) }, report))
+        Ok((Self { shared, committer: Arc::new(committer), remover }, report))
     }
     /// Whether new work may begin; asked before an association is accepted.
     pub fn admit(&self) -> Result<(), ReceiveError> {

@@ -106,7 +106,7 @@ impl Unfinished {
                     return;
                 }
                 let began = Instant::now();
-                self.look_at(&shared.store, &file);
+                self.look_at(shared, runtime, &file);
                 std::thread::park_timeout(began.elapsed() * REST);
             }
         }
@@ -115,10 +115,13 @@ impl Unfinished {
     }
 
     /// Says what is wrong with one file. Its name is a digest: whoever restores it needs no other.
-    fn look_at(&self, store: &InstanceStore, file: &StoredFile) {
+    fn look_at(&self, shared: &Shared, runtime: &Handle, file: &StoredFile) {
+        let store = &shared.store;
         let full = store.is_written_since(&file.path, self.since_ms);
         match full.and_then(|full| state(store, file, full)) {
             Ok(State::Whole) => {}
+            // Deleted since it was listed.
+            Ok(State::Missing) if matches!(runtime.block_on(shared.index.names_file(&file.path)), Ok(false)) => {}
             Ok(State::Missing | State::Damaged) => {
                 tracing::error!(file = file.path, "stored instance is missing or damaged");
             }

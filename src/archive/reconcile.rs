@@ -4,7 +4,7 @@
 use super::quarantine::{self, Record};
 use super::recheck::{self, Unfinished};
 use super::shared::{Chain, Shared};
-use super::{ArchiveError, Source};
+use super::{ArchiveError, Source, remove};
 use crate::domain::instance::StoredFile;
 use crate::domain::reading::Reading;
 use crate::domain::transfer_syntax;
@@ -33,6 +33,8 @@ pub struct ReconcileReport {
     /// The last stop left its mark, or this is the first start.
     pub clean: bool,
     pub parts_removed: usize,
+    /// Files of what had been deleted that were still in their old places.
+    pub put_away: usize,
     /// Files without a row that got one.
     pub indexed: usize,
     /// Files that hold other bytes than their name says, or stand against a row: now in quarantine.
@@ -61,6 +63,8 @@ pub(super) async fn at_start(shared: &Arc<Shared>) -> Result<(ReconcileReport, O
     if !report.clean {
         shared.index.quick_check().await.map_err(index_error)?;
     }
+    // First what was deleted: its files have no row and are not to get one.
+    report.put_away = remove::move_all(shared).await?;
     // Without a mark every object is looked at: an index that was lost is made again from the files.
     adopt_orphans(shared, since_ms.map_or(i64::MIN, |ms| ms.saturating_sub(SLACK_MS)), &mut report).await?;
     let mut unfinished = None;
@@ -82,10 +86,11 @@ impl fmt::Display for ReconcileReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "last stop was {}: {} part files removed, {} objects indexed, {} mended, {} leftovers removed, {} set aside, \
+            "last stop was {}: {} part files removed, {} deleted files put away, {} objects indexed, {} mended, {} leftovers removed, {} set aside, \
              {} re-read{}, {} missing, {} damaged",
             if self.clean { "clean" } else { "not clean" },
             self.parts_removed,
+            self.put_away,
             self.indexed,
             self.mended,
             self.leftovers_removed,

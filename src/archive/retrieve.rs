@@ -16,13 +16,22 @@ impl Archive {
     /// Opens an instance file. The file system is asked in the calling task: it is one look at a name.
     pub async fn open(&self, file: &StoredFile) -> Result<InstanceFile, RetrieveError> {
         let reader = match self.shared.store.read(&file.path) {
-            Err(error) if error.cause.kind() == io::ErrorKind::NotFound => return Err(RetrieveError::Damaged),
+            Err(error) if error.cause.kind() == io::ErrorKind::NotFound => return Err(self.gone(file).await),
             outcome => outcome?,
         };
         if reader.size_bytes() != file.size_bytes {
             return Err(RetrieveError::Damaged);
         }
         Ok(InstanceFile::new(reader))
+    }
+
+    /// Why a file is not there.
+    async fn gone(&self, file: &StoredFile) -> RetrieveError {
+        match self.shared.index.names_file(&file.path).await {
+            Ok(false) => RetrieveError::Deleted,
+            Ok(true) => RetrieveError::Damaged,
+            Err(error) => RetrieveError::Index(Arc::new(error)),
+        }
     }
 }
 

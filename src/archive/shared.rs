@@ -46,6 +46,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) limits: Limits,
     quarantine_max: u64,
+    pub(super) deleted_keep_ms: i64,
     used_aside: [AtomicU64; 2],
     degraded: AtomicBool,
     /// Ends background work that is not worth waiting for.
@@ -70,6 +71,7 @@ impl Shared {
         Ok(Self {
             used_aside: [used(Folder::Quarantine)?, used(Folder::Conflicts)?],
             quarantine_max: settings.storage.quarantine_max.get(),
+            deleted_keep_ms: i64::try_from(settings.storage.deleted_keep.get().as_millis()).unwrap_or(i64::MAX),
             space: FreeSpace::new(store.clone(), settings.storage),
             store,
             index,

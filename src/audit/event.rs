@@ -4,6 +4,7 @@
 //! trail finds the rest by the link's or token's number and by Study Instance UID.
 
 use crate::domain::ae_title::AeTitle;
+use crate::domain::level::Level;
 use crate::domain::uid::StudyInstanceUid;
 use std::fmt;
 use std::net::IpAddr;
@@ -15,6 +16,8 @@ pub enum Kind {
     Stop,
     InstancesReceived,
     InstancesRead,
+    InstancesDeleted,
+    InstancesRestored,
     LinkGranted,
     LinkExtended,
     LinkRevoked,
@@ -31,11 +34,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Start,
         Self::Stop,
         Self::InstancesReceived,
         Self::InstancesRead,
+        Self::InstancesDeleted,
+        Self::InstancesRestored,
         Self::LinkGranted,
         Self::LinkExtended,
         Self::LinkRevoked,
@@ -57,6 +62,8 @@ impl Kind {
             Self::Stop => "stop",
             Self::InstancesReceived => "instances-received",
             Self::InstancesRead => "instances-read",
+            Self::InstancesDeleted => "instances-deleted",
+            Self::InstancesRestored => "instances-restored",
             Self::LinkGranted => "link-granted",
             Self::LinkExtended => "link-extended",
             Self::LinkRevoked => "link-revoked",
@@ -78,7 +85,8 @@ impl Kind {
         match self {
             Self::Start | Self::Stop => ("110100", "Application Activity"),
             Self::InstancesReceived | Self::Conflict => ("110104", "DICOM Instances Transferred"),
-            Self::InstancesRead => ("110103", "DICOM Instances Accessed"),
+            Self::InstancesRead | Self::InstancesRestored => ("110103", "DICOM Instances Accessed"),
+            Self::InstancesDeleted => ("110105", "DICOM Study Deleted"),
             Self::LinkGranted | Self::LinkExtended | Self::LinkRevoked => ("110110", "Patient Record"),
             Self::Verified | Self::VerificationFailed => ("110114", "User Authentication"),
             Self::LockedOut | Self::TokenCreated | Self::TokenRevoked | Self::Quarantined | Self::SecurityAlert => {
@@ -182,12 +190,25 @@ pub struct Event {
     pub token: Option<RecordId>,
     pub instances: Option<u64>,
     pub bytes: Option<u64>,
+    /// What was named: the whole study, a series or an instance of it.
+    pub level: Option<Level>,
 }
 
 impl Event {
     pub fn new(kind: Kind, actor: Actor) -> Self {
         let (outcome, address, studies) = (Outcome::Success, None, Vec::new());
-        Self { kind, outcome, actor, address, studies, link: None, token: None, instances: None, bytes: None }
+        Self {
+            kind,
+            outcome,
+            actor,
+            address,
+            studies,
+            link: None,
+            token: None,
+            instances: None,
+            bytes: None,
+            level: None,
+        }
     }
     pub fn outcome(mut self, outcome: Outcome) -> Self {
         self.outcome = outcome;
@@ -207,6 +228,10 @@ impl Event {
     }
     pub fn token(mut self, token: impl Into<RecordId>) -> Self {
         self.token = Some(token.into());
+        self
+    }
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = Some(level);
         self
     }
     pub fn counts(mut self, instances: u64, bytes: u64) -> Self {
@@ -243,6 +268,9 @@ impl Event {
         map.insert("event_id".to_owned(), self.kind.event_id().0.into());
         if let Some(instances) = self.instances {
             map.insert("instances".to_owned(), instances.into());
+        }
+        if let Some(level) = self.level {
+            map.insert("level".to_owned(), level.word().into());
         }
         if let Some(link) = &self.link {
             map.insert("link".to_owned(), link.to_string().into());

@@ -3,6 +3,7 @@
 
 mod check;
 mod client;
+mod deleted;
 mod demo;
 mod doctor;
 mod footprint;
@@ -47,6 +48,9 @@ enum Command {
     /// Look at what could not be understood.
     #[command(subcommand)]
     Quarantine(quarantine::Command),
+    /// List what was deleted, and undo a deletion while its files are kept.
+    #[command(subcommand)]
+    Deleted(deleted::Command),
     /// Compare index and files.
     Verify(verify::Args),
     /// Ask the running daemon what viewers ask, and say what would not work.
@@ -135,6 +139,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Link(command) => link::run(&read()?.0, command),
         Command::Token(command) => token::run(&read()?.0, command),
         Command::Quarantine(command) => quarantine::run(&read()?.0, command),
+        Command::Deleted(command) => deleted::run(&read()?.0, command),
         Command::Verify(args) => verify::run(&read()?.0, args),
         Command::Doctor(command) => doctor::run(&read()?.0, command),
         Command::Peer(command) => peer::run(&read()?.0, command),

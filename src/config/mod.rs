@@ -244,6 +244,8 @@ pub struct Storage {
     /// A file held in reserve, so that a full disk can be cleaned up; `auto` is the smaller of 256 MiB and 1 %.
     pub ballast: units::Floor,
     pub quarantine_max: Bytes,
+    /// How long the files of what was deleted are kept, so that a mistake can be undone.
+    pub deleted_keep: Span,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -447,6 +449,7 @@ impl Default for Storage {
             hard_stop: units::Floor::Auto,
             ballast: units::Floor::Auto,
             quarantine_max: Bytes::gib(10),
+            deleted_keep: Span::days(7),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! reading pass makes them, the index keeps them, retrieval and packages are computed from them.
 
 use super::attributes::Attributes;
+use super::level::Level;
 use super::metadata::Metadata;
 use super::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntaxUid};
 use dicom_core::{Tag, VR};
@@ -83,6 +84,16 @@ pub struct Selector {
     pub study: StudyInstanceUid,
     pub series: Option<SeriesInstanceUid>,
     pub instance: Option<SopInstanceUid>,
+}
+
+impl Selector {
+    pub fn level(&self) -> Level {
+        match (&self.series, &self.instance) {
+            (_, Some(_)) => Level::Instance,
+            (Some(_), None) => Level::Series,
+            (None, None) => Level::Study,
+        }
+    }
 }
 
 /// `ggggeeee` in upper case hex, as DICOM JSON and URLs write a tag (PS3.18 §F.2.2).

@@ -8,3 +8,15 @@ pub enum Level {
     Series,
     Instance,
 }
+
+impl Level {
+    /// As rows, the trail and the API call it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Patient => "patient",
+            Self::Study => "study",
+            Self::Series => "series",
+            Self::Instance => "instance",
+        }
+    }
+}

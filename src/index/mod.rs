@@ -6,6 +6,8 @@
 //! query touches only the rows it answers with. The room refuses to know files: it holds their paths.
 
 mod columns;
+pub mod delete;
+pub mod deleted;
 mod directories;
 mod engine;
 mod error;

@@ -21,6 +21,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Heads {
     pub(super) study: i64,
     pub(super) series: i64,
+    /// The last number of an instance or of a deletion: no number is used twice, and the order of numbers is
+    /// the order of commits.
     pub(super) instance: i64,
     pub(super) trail: i64,
     pub(super) hash: audit::Hash,
@@ -115,7 +117,9 @@ impl Writer {
 async fn read_heads(connection: &mut SqliteConnection) -> Result<Heads, IndexError> {
     let row = sqlx::query(
         "SELECT (SELECT coalesce(max(id), 0) FROM study), (SELECT coalesce(max(id), 0) FROM series),
-                (SELECT coalesce(max(id), 0) FROM instance), (SELECT coalesce(max(sequence), 0) FROM trail),
+                max((SELECT coalesce(max(id), 0) FROM instance), (SELECT coalesce(max(sequence), 0) FROM deletion),
+                    (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM setting WHERE name = 'changes.forgotten')),
+                (SELECT coalesce(max(sequence), 0) FROM trail),
                 (SELECT hash FROM trail ORDER BY sequence DESC LIMIT 1)",
     )
     .fetch_one(connection)
@@ -171,6 +175,11 @@ impl Transaction<'_> {
     /// Milliseconds since 1970; the same for everything in this transaction.
     pub(super) fn now_ms(&self) -> i64 {
         self.turn.now_ms
+    }
+    /// The next number of the counter that instances and deletions share.
+    pub(super) fn next_number(&mut self) -> i64 {
+        self.turn.heads.instance += 1;
+        self.turn.heads.instance
     }
     /// Appends to the audit trail within this transaction.
     pub(super) async fn append(&mut self, event: &Event) -> Result<(), IndexError> {

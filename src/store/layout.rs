@@ -6,9 +6,11 @@
 //! incoming/<ulid>.part           what is arriving
 //! quarantine/<ulid>.dcm, .json   what cannot be understood, and why
 //! conflicts/<ulid>.dcm           what came under a UID that other content has
+//! deleted/<n>-<m>.dcm            file m of deletion n, kept for `storage.deleted_keep`
 //! ```
 
 use super::{Disk, Operation, PartFile, Spool, StoreError, StoredReader};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ const OBJECTS: &str = "objects";
 const INCOMING: &str = "incoming";
 const QUARANTINE: &str = "quarantine";
 const CONFLICTS: &str = "conflicts";
+const DELETED: &str = "deleted";
 
 /// The instance files of one `data_dir`. Clones share it.
 #[derive(Debug, Clone)]
@@ -64,7 +67,7 @@ impl Folder {
 impl InstanceStore {
     /// Makes the folders that are missing and finds the directory that grows.
     pub fn open(data_dir: &Path, disk: Disk) -> Result<Self, StoreError> {
-        for name in [OBJECTS, INCOMING, QUARANTINE, CONFLICTS] {
+        for name in [OBJECTS, INCOMING, QUARANTINE, CONFLICTS, DELETED] {
             disk.make_directory(&data_dir.join(name))?;
         }
         let objects = data_dir.join(OBJECTS);
@@ -165,6 +168,38 @@ impl InstanceStore {
         self.disk.rename_over(&from, &to)?;
         self.disk.sync_directory(directory)?;
         from.parent().map_or(Ok(()), |parent| self.disk.sync_directory(parent))
+    }
+    /// Moves a file of a deletion out of its place; `false` when it is not there (any more). Neither end is
+    /// durable before [`InstanceStore::sync_deleted`].
+    pub fn keep_deleted(&self, path: &str, name: &str) -> Result<bool, StoreError> {
+        match self.disk.rename_over(&self.data_dir.join(path), &self.data_dir.join(DELETED).join(name)) {
+            Err(error) if error.cause.kind() == io::ErrorKind::NotFound => Ok(false),
+            outcome => outcome.map(|()| true),
+        }
+    }
+    /// Makes durable what was moved to `deleted/`, and then that it is gone from `places` (files there).
+    pub fn sync_deleted<'p>(&self, places: impl IntoIterator<Item = &'p str>) -> Result<(), StoreError> {
+        self.disk.sync_directory(&self.data_dir.join(DELETED))?;
+        let parents = places.into_iter().map(|path| path.rsplit_once('/').map_or("", |(directory, _)| directory));
+        for directory in parents.collect::<BTreeSet<_>>() {
+            let directory = self.data_dir.join(directory);
+            if directory.is_dir() {
+                self.disk.sync_directory(&directory)?;
+            }
+        }
+        Ok(())
+    }
+    /// Removes a kept file for good.
+    pub fn remove_deleted(&self, name: &str) -> Result<(), StoreError> {
+        self.disk.remove(&self.data_dir.join(DELETED).join(name))
+    }
+    /// Where a kept file is, relative to `data_dir`.
+    pub fn deleted_path(name: &str) -> String {
+        format!("{DELETED}/{name}")
+    }
+    /// What lies in `deleted/`.
+    pub fn names_deleted(&self) -> Result<Vec<String>, StoreError> {
+        names(&self.data_dir.join(DELETED))
     }
     /// Makes the names in an object directory durable.
     pub fn sync_objects(&self, directory: &str) -> Result<(), StoreError> {

@@ -61,6 +61,9 @@ impl Scopes {
     pub const fn with(self, scope: Scope) -> Self {
         Self(self.0 | 1 << scope as u8)
     }
+    pub const fn without(self, scope: Scope) -> Self {
+        Self(self.0 & !(1 << scope as u8))
+    }
     pub const fn has(self, scope: Scope) -> bool {
         self.0 & 1 << scope as u8 != 0
     }
@@ -115,7 +118,8 @@ pub struct Caller {
 
 impl Caller {
     pub const NOBODY: Self = Self::new(Kind::Nobody, Scopes::NONE);
-    pub const LOOPBACK: Self = Self::new(Kind::Loopback, Scopes::ALL);
+    /// Whoever is on this machine may do much, but nothing that cannot be taken back: who deletes has a name.
+    pub const LOOPBACK: Self = Self::new(Kind::Loopback, Scopes::ALL.without(Scope::Delete));
     pub const CONTROL: Self = Self::new(Kind::Control, Scopes::ALL);
 
     pub const fn new(kind: Kind, scopes: Scopes) -> Self {
@@ -129,7 +133,7 @@ impl Caller {
     pub fn require(&self, scope: Scope) -> Result<(), Problem> {
         match (&self.kind, self.scopes.has(scope)) {
             (_, true) => Ok(()),
-            (Kind::Nobody, false) => {
+            (Kind::Nobody | Kind::Loopback, false) => {
                 Err(Problem::unauthorized("This needs a bearer token; `bluebridge token create` makes one."))
             }
             (_, false) => Err(Problem::insufficient_scope(scope.name())),
@@ -210,11 +214,15 @@ allowed!(
 impl Reader {
     /// Writes to the audit trail that this caller is about to be sent something of `study`.
     pub async fn notes(&self, web: &Web, request: &Extensions, study: &StudyInstanceUid) {
-        let address = match request.get::<Peer>() {
-            Some(Peer::Tcp { remote, .. }) => Some(remote.ip()),
-            Some(Peer::Control { .. }) | None => None,
-        };
-        web.reads.note(self.0.key(), self.0.actor(), address, study).await;
+        web.reads.note(self.0.key(), self.0.actor(), address(request), study).await;
+    }
+}
+
+/// Where a request comes from; the control socket has no address.
+pub fn address(request: &Extensions) -> Option<IpAddr> {
+    match request.get::<Peer>() {
+        Some(Peer::Tcp { remote, .. }) => Some(remote.ip()),
+        Some(Peer::Control { .. }) | None => None,
     }
 }
 
@@ -483,5 +491,7 @@ mod tests {
         assert_eq!(status(&token, Scope::Read), None);
         assert_eq!(status(&token, Scope::Share), Some(403));
         assert_eq!(status(&Caller::CONTROL, Scope::Delete), None);
+        assert_eq!(status(&Caller::LOOPBACK, Scope::Share), None);
+        assert_eq!(status(&Caller::LOOPBACK, Scope::Delete), Some(401));
     }
 }

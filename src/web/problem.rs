@@ -5,7 +5,7 @@
 use crate::access::AccessError;
 use crate::access::oidc::OidcError;
 use crate::access::package::PackageError;
-use crate::archive::{RetrieveError, SearchError};
+use crate::archive::{ArchiveError, RemoveError, RetrieveError, SearchError};
 use crate::imaging::{DecodeError, DecodeFailure, ImagingError};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -123,9 +123,32 @@ impl From<RetrieveError> for Problem {
             )
             .because(&error),
             RetrieveError::Index(_) => Self::unavailable(NO_INDEX).because(&error),
+            RetrieveError::Deleted => Self::not_found("This instance was deleted just now."),
             RetrieveError::NoSuchFrame => Self::not_found("This instance has no such frame."),
             RetrieveError::NotFramed => Self::not_found("The frames of this instance cannot be told apart."),
             RetrieveError::TooLarge => Self::unavailable("The value is larger than this server reads at once."),
+        }
+    }
+}
+
+/// What a failed restoration is to a caller.
+impl From<ArchiveError> for Problem {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Index(_) => Self::unavailable(NO_INDEX).because(&error),
+            ArchiveError::Store(_) | ArchiveError::Locked => Self::internal().because(&error),
+        }
+    }
+}
+
+/// The one table of what a failed deletion is to a caller.
+impl From<RemoveError> for Problem {
+    fn from(error: RemoveError) -> Self {
+        match error {
+            RemoveError::Degraded => {
+                Self::unavailable("The archive takes no changes after a disk error; its log says which.")
+            }
+            RemoveError::Index(error) => error.into(),
         }
     }
 }

@@ -42,6 +42,7 @@ impl Route {
             .replace("{*path}", "7FE00010")
             .replace("{*file}", "app.js")
             .replace("{link}", "0123456789abcdef")
+            .replace("{deletion}", "1")
             .replace("{token}", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
     }
 }
@@ -63,6 +64,8 @@ const NO_VIEWER: [u16; 4] = [404, 404, 404, 404];
 const SEARCH: [u16; 4] = [401, 204, 403, 204];
 /// An upload without a Content-Type; neither token may write.
 const UPLOAD: [u16; 4] = [401, 400, 403, 403];
+/// Nobody deletes without a token that says so, not even on this machine.
+const DELETE: [u16; 4] = [401, 401, 403, 403];
 /// A resource that is not there.
 const RETRIEVE: [u16; 4] = [401, 404, 403, 404];
 /// Of nothing there are none.
@@ -88,6 +91,8 @@ pub const ROUTES: &[Route] = &[
     web("GET", "/api/v1/links/{link}", [401, 404, 404, 403]),
     web("DELETE", "/api/v1/links/{link}", [401, 404, 404, 403]),
     Route { body: r#"{"expires":"30d"}"#, ..web("POST", "/api/v1/links/{link}/extend", [401, 404, 404, 403]) },
+    web("GET", "/api/v1/deletions", DELETE),
+    web("POST", "/api/v1/deletions/{deletion}/restore", DELETE),
     web("GET", "/dicom-web/studies", SEARCH),
     web("POST", "/dicom-web/studies", UPLOAD),
     web("GET", "/dicom-web/series", SEARCH),
@@ -116,6 +121,9 @@ pub const ROUTES: &[Route] = &[
     web("GET", "/dicom-web/studies/{study}/series/{series}/pixeldata", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/series/{series}/instances/{instance}/pixeldata", RETRIEVE),
+    web("DELETE", "/dicom-web/studies/{study}", DELETE),
+    web("DELETE", "/dicom-web/studies/{study}/series/{series}", DELETE),
+    web("DELETE", "/dicom-web/studies/{study}/series/{series}/instances/{instance}", DELETE),
     web("GET", "/dicom-web/studies/{study}/rendered", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/series/{series}/rendered", RETRIEVE),
     web("GET", "/dicom-web/studies/{study}/thumbnail", RETRIEVE),
@@ -131,6 +139,8 @@ pub const ROUTES: &[Route] = &[
     control("GET", "/api/v1/status", "", [401, 200]),
     control("GET", "/api/v1/links", "", [401, 200]),
     control("POST", "/api/v1/links", r#"{"study":"1.2"}"#, [401, 404]),
+    control("GET", "/api/v1/deletions", "", [401, 200]),
+    control("POST", "/api/v1/deletions/{deletion}/restore", "", [401, 404]),
     control("GET", "/api/v1/tokens", "", [403, 200]),
     control("POST", "/api/v1/tokens", r#"{"name":"portal"}"#, [403, 201]),
     control("DELETE", "/api/v1/tokens/{token}", "", [403, 404]),

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod delete;
 mod house;
 mod oidc;
 mod patient_link;

@@ -100,7 +100,9 @@ impl Packages {
         let (revision, last_change_ms) =
             studies.first().map(|row| (row.revision, row.last_change_ms)).ok_or(PackageError::Empty)?;
         let revisions = build::revisions(&studies);
-        let held = || self.held_of(scope, |package| package.version == revision);
+        // A study that was deleted and came again begins to count anew.
+        let same = |package: &Package| package.version == revision && package.created_at_ms == last_change_ms;
+        let held = || self.held_of(scope, same);
         if let Some(package) = held() {
             return Ok(package);
         }
@@ -132,7 +134,7 @@ impl Packages {
     }
 
     async fn open(&self, scope: &Scope, version: FrozenPackage) -> Result<Arc<Package>, PackageError> {
-        if let Some(package) = self.held_of(scope, |package| package.version == version.version) {
+        if let Some(package) = self.held_of(scope, |package| package.etag == version.etag) {
             return Ok(package);
         }
         let blob = self.inner.index.package_files(&scope.key, version.version).await.map_err(PackageError::archive)?;

@@ -3,6 +3,7 @@
 mod durability;
 mod rate;
 mod receive;
+mod remove;
 mod restart;
 mod retrieve;
 

@@ -1,5 +1,6 @@
 //! The index over real files in temporary folders.
 
+mod deleting;
 mod million;
 mod plans;
 mod recording;

@@ -2,6 +2,7 @@
 //! and its desk code, is in the answer to `POST` and nowhere afterwards.
 
 use super::body::Json;
+use super::time;
 use crate::access::{GrantRequest, Granted, LinkSummary, Whose};
 use crate::config::Verify;
 use crate::config::units::Span;
@@ -15,7 +16,6 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Links in one list.
@@ -214,8 +214,4 @@ async fn revoke(
     Path(link): Path<String>,
 ) -> Result<Json<Listed>, Problem> {
     Ok(Json(Listed::of(web.access.revoke(&link, caller.actor()).await?)))
-}
-
-fn time(ms: i64) -> String {
-    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX).to_string()
 }

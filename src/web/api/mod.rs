@@ -1,6 +1,7 @@
 //! `/api/v1`: JSON for programs and for the command line. Described at `/api/v1/openapi.json`.
 
 pub mod body;
+mod deletions;
 mod links;
 pub(in crate::web) mod openapi;
 #[cfg(test)]
@@ -11,6 +12,7 @@ pub mod tokens;
 use super::Web;
 use axum::Router;
 use axum::routing::get;
+use jiff::Timestamp;
 
 /// What is taken on `[web]` and on the control socket.
 pub fn router() -> Router<Web> {
@@ -18,4 +20,10 @@ pub fn router() -> Router<Web> {
         .route("/openapi.json", get(openapi::document))
         .route("/status", get(status::status))
         .merge(links::router())
+        .merge(deletions::router())
+}
+
+/// A time as the API writes it (RFC 3339).
+fn time(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX).to_string()
 }

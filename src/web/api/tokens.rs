@@ -2,6 +2,7 @@
 //! token can never make another.
 
 use super::body::Json;
+use super::time;
 use crate::access::bearer::TokenRow;
 use crate::config::units::Span;
 use crate::domain::phi::Phi;
@@ -13,7 +14,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A token lives this long when nothing is said, and never longer than the other.
@@ -66,7 +66,6 @@ pub struct Tokens {
 
 impl Token {
     fn of(row: TokenRow, now_ms: i64, token: Option<Phi<String>>) -> Self {
-        let time = |ms| Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX).to_string();
         Self {
             id: row.token_id,
             name: row.name,

@@ -74,13 +74,8 @@ impl Asked {
     pub async fn instance(&self) -> Result<InstanceDetail, Problem> {
         self.web.archive.instance(&self.selector).await?.ok_or_else(|| self.nothing_there())
     }
-    /// 404 in the words of the level that was asked for.
     pub fn nothing_there(&self) -> Problem {
-        Problem::not_found(match (&self.selector.series, &self.selector.instance) {
-            (_, Some(_)) => "There is no such instance in this series of this study.",
-            (Some(_), None) => "There is no such series in this study.",
-            (None, None) => "There is no such study.",
-        })
+        nothing_there(&self.selector)
     }
 
     /// Writes to the audit trail that this caller is about to be sent something of the study.
@@ -94,4 +89,13 @@ impl Asked {
     pub fn answer(&self, representation: Representation) -> Response {
         representation.respond(self.headers(), &self.web.archive)
     }
+}
+
+/// 404 in the words of the level that was asked for.
+pub fn nothing_there(selector: &Selector) -> Problem {
+    Problem::not_found(match (&selector.series, &selector.instance) {
+        (_, Some(_)) => "There is no such instance in this series of this study.",
+        (Some(_), None) => "There is no such series in this study.",
+        (None, None) => "There is no such study.",
+    })
 }

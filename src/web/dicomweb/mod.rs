@@ -7,6 +7,7 @@ mod accept;
 mod asked;
 mod bulk;
 mod count;
+mod delete;
 mod documents;
 mod frames;
 mod json;
@@ -48,14 +49,14 @@ pub fn router() -> Router<Web> {
         .route("/studies", get(qido::studies).post(stow::studies))
         .route("/series", get(qido::series))
         .route("/instances", get(qido::instances))
-        .route("/studies/{study}", get(wado::retrieve).post(stow::study))
+        .route("/studies/{study}", get(wado::retrieve).post(stow::study).delete(delete::delete))
         .route("/studies/{study}/metadata", get(metadata::metadata))
         .route("/studies/{study}/series", get(qido::series))
         .route("/studies/{study}/instances", get(qido::instances))
-        .route("/studies/{study}/series/{series}", get(wado::retrieve))
+        .route("/studies/{study}/series/{series}", get(wado::retrieve).delete(delete::delete))
         .route("/studies/{study}/series/{series}/metadata", get(metadata::metadata))
         .route("/studies/{study}/series/{series}/instances", get(qido::instances))
-        .route("/studies/{study}/series/{series}/instances/{instance}", get(wado::retrieve))
+        .route("/studies/{study}/series/{series}/instances/{instance}", get(wado::retrieve).delete(delete::delete))
         .route("/studies/{study}/series/{series}/instances/{instance}/metadata", get(metadata::metadata))
         .route("/studies/{study}/series/{series}/instances/{instance}/frames/{frames}", get(frames::frames))
         .route("/studies/{study}/series/{series}/instances/{instance}/bulkdata/{*path}", get(bulk::bulkdata))

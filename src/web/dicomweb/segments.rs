@@ -4,7 +4,7 @@
 
 use super::transform;
 use crate::access::package::Package;
-use crate::archive::{Archive, InstanceFile, InstanceRow};
+use crate::archive::{Archive, InstanceFile, InstanceRow, RetrieveError};
 use crate::domain::byte_order::Words;
 use crate::domain::instance::StoredFile;
 use crate::domain::reading::ReadLimits;
@@ -213,7 +213,14 @@ async fn start(archive: &Archive, segment: Segment) -> io::Result<Chunks> {
 async fn open(archive: &Archive, file: Handle) -> io::Result<InstanceFile> {
     match file {
         Handle::Open(file) => Ok(file),
-        Handle::Closed(stored) => archive.open(&stored).await.map_err(io::Error::other).inspect_err(note),
+        Handle::Closed(stored) => match archive.open(&stored).await {
+            // Somebody wanted that; what breaks off here is not to look complete.
+            Err(error @ RetrieveError::Deleted) => {
+                tracing::info!("a body ended early: what it was to hold was deleted");
+                Err(io::Error::other(error))
+            }
+            outcome => outcome.map_err(io::Error::other).inspect_err(note),
+        },
     }
 }
 

@@ -22,9 +22,8 @@ use crate::config::Limits;
 use crate::domain::uid::StudyInstanceUid;
 use crate::web::Web;
 use crate::web::base_url::BaseUrl;
-use crate::web::caller::{Caller, Writer};
+use crate::web::caller::{self, Caller, Writer};
 use crate::web::problem::Problem;
-use crate::web::serve::Peer;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
@@ -148,11 +147,7 @@ impl Drop for Active {
 }
 
 fn source(caller: &Caller, head: &Parts) -> Source {
-    let address = match head.extensions.get::<Peer>() {
-        Some(Peer::Tcp { remote, .. }) => Some(remote.ip()),
-        Some(Peer::Control { .. }) | None => None,
-    };
-    Source { address, uploader: caller.uploader(), ..Source::default() }
+    Source { address: caller::address(&head.extensions), uploader: caller.uploader(), ..Source::default() }
 }
 
 /// How the body is to be read (PS3.18 §10.5.1.2), by its Content-Type.
