@@ -130,6 +130,13 @@ impl Archive {
     }
 }
 
+impl Archive {
+    /// The bounds within which stored data sets are read again.
+    pub fn read_limits(&self) -> ReadLimits {
+        read_limits(&self.shared.limits)
+    }
+}
+
 fn read_limits(limits: &Limits) -> ReadLimits {
     ReadLimits {
         sequence_depth: limits.sequence_depth,

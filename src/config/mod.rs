@@ -227,6 +227,8 @@ pub struct Limits {
     pub decode_memory: Bytes,
     /// One frame's decoding, in seconds of the clock and of the processor.
     pub decode_timeout: Span,
+    /// Who asks for a picture or another transfer syntax waits so long for a decoder, then gets 503.
+    pub decode_wait: Span,
     /// Without work a decoder ends after this.
     pub decoder_idle: Span,
     /// Rendered pictures kept in memory.
@@ -436,6 +438,7 @@ impl Default for Limits {
             decoders: 2,
             decode_memory: Bytes::gib(1),
             decode_timeout: Span::seconds(10),
+            decode_wait: Span::seconds(20),
             decoder_idle: Span::seconds(60),
             picture_cache: Bytes::mib(64),
         }

@@ -47,6 +47,10 @@ impl Elements {
     pub fn encoded_len(&self) -> usize {
         self.0.values().map(|(vr, value)| header_len(*vr) + value.len()).sum()
     }
+    /// Each element for itself.
+    pub fn each(self) -> impl Iterator<Item = (Tag, Vec<u8>)> {
+        self.0.into_iter().map(|(tag, element)| (tag, Self(BTreeMap::from([(tag, element)])).to_bytes()))
+    }
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.encoded_len());
         for (tag, (vr, value)) in &self.0 {

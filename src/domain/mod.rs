@@ -20,6 +20,7 @@ pub mod metadata;
 pub mod native_xml;
 pub mod person_name;
 pub mod phi;
+pub mod pixel_data;
 pub mod query;
 pub mod reading;
 pub mod recode;

@@ -1,12 +1,15 @@
-//! One compressed frame in, its samples out. Runs in the decode worker only: what is read here was
-//! written by strangers, and most codecs are C or C++ (`imaging::worker`).
+//! One compressed frame in, its samples out, or the other way round. Runs in the decode worker only: what is
+//! read here was written by strangers, and most codecs are C or C++ (`imaging::worker`).
 
 mod deflate;
 mod jpeg;
 mod jpeg_2000;
+mod jpeg_2000_write;
 mod jpeg_header;
 mod jpeg_ls;
+mod jpeg_write;
 mod jpeg_xl;
+mod native;
 mod rle;
 
 /// How a frame is compressed.
@@ -23,6 +26,27 @@ pub enum Codec {
     Deflate,
 }
 
+/// How a frame is to be compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoder {
+    Rle,
+    /// Process 14, Selection Value 1.
+    JpegLossless,
+    /// How far values may be off; 0 without loss.
+    JpegLs(u8),
+    /// About how many times smaller; 0 without loss.
+    Jpeg2000(u8),
+    /// Process 1 in this quality, 1 to 100.
+    JpegBaseline(u8),
+}
+
+/// What is done with a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    Decode(Codec),
+    Encode(Encoder),
+}
+
 /// What the data set says about the frame, and which memory the answer may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Declared {
@@ -37,7 +61,7 @@ pub struct Declared {
     pub rgb: bool,
 }
 
-/// A decoded frame: little endian, no padding.
+/// A decoded frame: little endian, no padding. Or a codestream, and what its samples are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Samples {
     pub bytes: Vec<u8>,
@@ -131,6 +155,36 @@ pub fn decode(codec: Codec, declared: &Declared, bytes: &[u8]) -> Result<Samples
     }
 }
 
+/// Encodes one native frame, little endian, of the shape that `declared` says.
+pub fn encode(encoder: Encoder, declared: &Declared, bytes: &[u8]) -> Result<Samples, DecodeError> {
+    let native = native::Native::of(declared, bytes)?;
+    let bytes = match encoder {
+        Encoder::Rle => rle::encode(&native)?,
+        Encoder::JpegLossless => jpeg_write::lossless(&native)?,
+        Encoder::JpegLs(near) => jpeg_ls::encode(&native, near)?,
+        Encoder::Jpeg2000(ratio) => jpeg_2000_write::encode(&native, ratio)?,
+        Encoder::JpegBaseline(quality) => jpeg_write::baseline(&native, quality)?,
+    };
+    let (bits_allocated, bits_stored) =
+        (declared.bits_allocated, declared.bits_stored.clamp(1, declared.bits_allocated));
+    Ok(Samples { bytes, bits_allocated, bits_stored, planar: false, to_rgb: false })
+}
+
+/// The samples of each pixel side by side.
+pub fn woven(declared: &Declared, bytes: &[u8]) -> Vec<u8> {
+    native::Native::of(declared, bytes).map_or_else(|_| bytes.to_vec(), |native| native.bytes.into_owned())
+}
+
+/// Does one or the other.
+pub fn run(task: Task, declared: &Declared, bytes: &[u8]) -> Result<Samples, DecodeError> {
+    match task {
+        Task::Decode(codec) => decode(codec, declared, bytes),
+        Task::Encode(encoder) => encode(encoder, declared, bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests;
 #[cfg(test)]
 pub(super) fn declared(columns: u32, rows: u32, samples: u16, allocated: u16) -> Declared {
     Declared {

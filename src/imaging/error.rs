@@ -6,6 +6,12 @@ pub enum ImagingError {
     /// The frame is compressed and was not decoded.
     #[error("the frame could not be decoded: {0}")]
     NotDecoded(#[from] super::worker::DecodeFailure),
+    /// The transfer syntax that is asked for has no room for such an image (PS3.5 §8.2).
+    #[error("the image cannot be written as {syntax}: {reason}")]
+    NotEncodable { syntax: &'static str, reason: &'static str },
+    /// Decoders have had too much to do for `limits.decode_wait`.
+    #[error("every decoder is busy")]
+    Busy,
     /// What the Image Pixel Module declares cannot be (PS3.3 §C.7.6.3), or is beyond what we show.
     #[error("the image cannot be shown: {0}")]
     Unsupported(&'static str),

@@ -17,6 +17,7 @@ mod lut;
 mod overlay;
 mod samples;
 mod source;
+mod transcode;
 pub mod view;
 pub mod worker;
 
@@ -30,6 +31,7 @@ use encode::Raster;
 pub use error::ImagingError;
 use samples::Shape;
 pub use source::{Imaging, is_shown};
+pub use transcode::{Target, Transcoded};
 pub use view::{Format, View, Viewport};
 pub use worker::{DecodeFailure, Decoders, Program};
 

@@ -4,6 +4,7 @@
 use super::cache::{self, Cache, Hopeless};
 use super::codec::{Codec, Declared};
 use super::encode::Raster;
+use super::transcode::ANSWERS;
 use super::view::View;
 use super::{Decoders, DisplayAttributes, ImagingError, PIXELS_MAX, Picture, Program, Shape, picture, raster};
 use crate::archive::{Archive, InstanceDetail, InstanceRow, RetrieveError};
@@ -12,6 +13,7 @@ use crate::domain::instance::{FrameTable, PixelFacts, Selector};
 use crate::domain::transfer_syntax::{self, Frames};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Mebibytes that frames on their way to be pictures may take: native ones, and compressed ones in a room
@@ -20,7 +22,7 @@ const ROOM: u32 = 512;
 /// What a small frame counts as: so at most four are at work in each room, a core or two at a time.
 const ROOM_MIN: u32 = ROOM / 4;
 /// JSON beyond which display attributes are not looked for.
-const TEXT_MAX: u64 = 64 << 20;
+pub(super) const TEXT_MAX: u64 = 64 << 20;
 /// The largest look-up table has 65,536 entries of 16 bits, the largest overlay plane a bit a pixel.
 const TABLE_MAX: usize = 8 << 20;
 /// Encapsulated Uncompressed Explicit VR Little Endian: native frames in fragments (PS3.5 §A.4.11).
@@ -30,18 +32,22 @@ const UNCOMPRESSED: &str = "1.2.840.10008.1.2.1.98";
 #[derive(Clone)]
 pub struct Imaging {
     pub(super) archive: Archive,
-    decoders: Decoders,
+    pub(super) decoders: Decoders,
     native: Arc<Semaphore>,
     compressed: Arc<Semaphore>,
+    pub(super) answers: Arc<Semaphore>,
+    wait: Duration,
     pub(super) cache: Cache,
     hopeless: Hopeless,
 }
 
-/// A frame's samples, what they mean, and the room they take until they are a picture.
-struct Samples {
-    pixels: PixelFacts,
-    bytes: Bytes,
-    room: OwnedSemaphorePermit,
+/// A frame's samples, what they mean (without where frames are), whether a decoder gave them, and the room they
+/// take until they are a picture.
+pub(super) struct Samples {
+    pub pixels: PixelFacts,
+    pub bytes: Bytes,
+    pub decoded: bool,
+    pub room: OwnedSemaphorePermit,
 }
 
 /// Whether frames of a transfer syntax can be made into pictures.
@@ -63,6 +69,8 @@ impl Imaging {
             decoders: Decoders::new(program, limits),
             native: Arc::new(Semaphore::new(ROOM as usize)),
             compressed: Arc::new(Semaphore::new(ROOM as usize)),
+            answers: Arc::new(Semaphore::new(ANSWERS)),
+            wait: limits.decode_wait.get(),
             cache: Cache::new(limits.picture_cache.get()),
             hopeless: Hopeless::new(),
         }
@@ -86,7 +94,7 @@ impl Imaging {
 
     async fn shown(&self, row: &InstanceRow, frame: u32, view: &View) -> Result<Picture, ImagingError> {
         let detail = self.detail(row).await?;
-        let Samples { pixels, bytes, room } = self.samples(&detail, frame).await?;
+        let Samples { pixels, bytes, room, .. } = self.samples(&detail, frame).await?;
         let display = self.display(&detail, frame, view).await?;
         let view = view.clone();
         let shown = move || {
@@ -107,7 +115,7 @@ impl Imaging {
         frame: u32,
         view: &View,
     ) -> Result<(Raster, DisplayAttributes), ImagingError> {
-        let Samples { pixels, bytes, room } = self.samples(detail, frame).await?;
+        let Samples { pixels, bytes, room, .. } = self.samples(detail, frame).await?;
         let display = self.display(detail, frame, view).await?;
         let view = view.clone();
         let shown = move || {
@@ -118,13 +126,14 @@ impl Imaging {
     }
 
     /// The samples of a frame in little endian, decoded when they are compressed, and what they mean.
-    async fn samples(&self, detail: &InstanceDetail, frame: u32) -> Result<Samples, ImagingError> {
-        let mut pixels = detail.pixels.clone().ok_or(ImagingError::NothingToShow)?;
+    pub(super) async fn samples(&self, detail: &InstanceDetail, frame: u32) -> Result<Samples, ImagingError> {
+        let stored = detail.pixels.as_ref().ok_or(ImagingError::NothingToShow)?;
+        let mut pixels = without_places(stored);
         let uid = detail.row.file.transfer_syntax_uid.as_str();
         // Whatever cannot be shown is refused before a byte of it is read.
         let shape = Shape::of(&pixels)?;
         let native = shape.frame_bytes().saturating_add(1).min(PIXELS_MAX as usize * 12);
-        let encapsulated = matches!(pixels.frames, FrameTable::Encapsulated { .. });
+        let encapsulated = matches!(stored.frames, FrameTable::Encapsulated { .. });
         let codec = match (encapsulated, transfer_syntax::lookup(uid).map(|syntax| syntax.frames)) {
             (false, _) => None,
             (true, Some(Frames::Video)) => return Err(ImagingError::Unsupported("a frame of a video")),
@@ -138,7 +147,7 @@ impl Imaging {
         // Samples, the picture, and its scaled form.
         let need = u32::try_from((native + shape.area() * 6) >> 20).unwrap_or(ROOM).clamp(ROOM_MIN, ROOM);
         let room = if codec.is_some() { &self.compressed } else { &self.native };
-        let room = Arc::clone(room).acquire_many_owned(need).await.map_err(failed)?;
+        let room = self.place(room, need).await?;
         // What compression made larger than twice its frame is no frame.
         let cap = if codec.is_some() { native.saturating_mul(2).saturating_add(1 << 20) } else { native };
         let bytes = self.archive.frame(detail, frame, cap).await.map_err(|error| match error {
@@ -147,8 +156,7 @@ impl Imaging {
             RetrieveError::NotFramed => ImagingError::Unsupported("its frames cannot be told apart"),
             error => failed(error),
         })?;
-        pixels.frames = FrameTable::Native { frame_bits: 0 };
-        let Some(codec) = codec else { return Ok(Samples { pixels, bytes, room }) };
+        let Some(codec) = codec else { return Ok(Samples { pixels, bytes, decoded: false, room }) };
         let decoded = self.decoders.decode(codec, declared(&pixels, &shape), bytes).await;
         let samples = decoded.inspect_err(|failure| self.hopeless.put(name, *failure))?;
         pixels.element = 0x0010;
@@ -166,7 +174,13 @@ impl Imaging {
             other => other,
         }
         .into();
-        Ok(Samples { pixels, bytes: samples.bytes.into(), room })
+        Ok(Samples { pixels, bytes: samples.bytes.into(), decoded: true, room })
+    }
+
+    /// A share of what may be at work at once; whoever waits too long is told so.
+    pub(super) async fn place(&self, of: &Arc<Semaphore>, share: u32) -> Result<OwnedSemaphorePermit, ImagingError> {
+        let place = Arc::clone(of).acquire_many_owned(share);
+        tokio::time::timeout(self.wait, place).await.map_err(|_| ImagingError::Busy)?.map_err(failed)
     }
 
     async fn display(
@@ -200,7 +214,17 @@ fn selector(row: &InstanceRow) -> Selector {
     }
 }
 
-fn declared(pixels: &PixelFacts, shape: &Shape) -> Declared {
+/// The table of frames may be long, and is of no use to who has the frame.
+fn without_places(pixels: &PixelFacts) -> PixelFacts {
+    PixelFacts {
+        photometric_interpretation: pixels.photometric_interpretation.clone(),
+        value: pixels.value.clone(),
+        frames: FrameTable::Native { frame_bits: 0 },
+        ..*pixels
+    }
+}
+
+pub(super) fn declared(pixels: &PixelFacts, shape: &Shape) -> Declared {
     Declared {
         rows: shape.height,
         columns: shape.width,

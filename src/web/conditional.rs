@@ -20,6 +20,11 @@ pub fn not_modified(headers: &HeaderMap, etag: &str) -> bool {
         .any(|value| value.trim() == "*" || value.split(',').any(|tag| opaque(tag) == opaque(etag)))
 }
 
+/// Whether the conditions of a request keep its body from being sent, so that nothing need be made for it.
+pub fn is_answered_without_body(headers: &HeaderMap, etag: &str) -> bool {
+    precondition_fails(headers, etag) || not_modified(headers, etag)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

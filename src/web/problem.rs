@@ -230,8 +230,10 @@ impl From<ImagingError> for Problem {
         match error {
             E::NotDecoded(DecodeFailure::Frame(DecodeError::Unsupported))
             | E::Unsupported(_)
+            | E::NotEncodable { .. }
             | E::TooLarge { .. }
             | E::NothingToShow => Self::not_acceptable(sentence(&error)),
+            E::Busy => Self::unavailable("Every decoder is busy; ask again."),
             E::NotDecoded(DecodeFailure::Unavailable) => {
                 Self::unavailable("No decoder could be started; ask again.").because(&error)
             }

@@ -133,3 +133,76 @@ fn an_icon_may_be_encapsulated_and_the_image_may_not() {
     let error = recoded(&encode(&[fragments()], EXPLICIT), EXPLICIT_VR_LITTLE_ENDIAN, 5).unwrap_err();
     assert_eq!(error, ReadError::malformed(Fault::Encapsulated, PIXEL_DATA));
 }
+
+fn edited(bytes: &[u8], edits: Edits, portion: usize) -> (Vec<u8>, Vec<u8>) {
+    let mut recoder = Recoder::replacing_pixels(syntax(EXPLICIT_VR_LITTLE_ENDIAN), ReadLimits::default(), edits);
+    let (mut before, mut after) = (Vec::new(), None);
+    for bytes in bytes.chunks(portion) {
+        let mut out = Vec::new();
+        recoder.feed(bytes, &mut out).unwrap();
+        if let Some(at) = recoder.pixels_left_out() {
+            after = Some(out.split_off(at));
+        } else if let Some(after) = &mut after {
+            after.append(&mut out);
+        }
+        before.append(&mut out);
+    }
+    let mut after = after.unwrap_or_default();
+    recoder.finish(&mut after).unwrap();
+    (before, after)
+}
+
+/// Attributes are changed, added and left out where they belong, those of items are not; Pixel Data is left
+/// out, native or in fragments, in whatever portions it comes.
+#[test]
+fn attributes_change_and_pixel_data_is_left_out() {
+    let text = |tag, vr, text: &str| value(tag, vr, text.as_bytes());
+    let (image_type, derivation, sources) = (Tag(0x0008, 0x0008), Tag(0x0008, 0x2111), Tag(0x0008, 0x2112));
+    let (ratio, bits, table, behind) =
+        (Tag(0x0028, 0x2112), Tag(0x0028, 0x0100), Tag(0x7FE0, 0x0001), Tag(0xFFFC, 0xFFFC));
+    let inner = text(image_type, VR::CS, "INNER ");
+    let nodes = vec![
+        text(image_type, VR::CS, "ORIGINAL"),
+        text(derivation, VR::ST, "cut "),
+        Node::Sequence(sources, vec![vec![inner.clone()]], false, false),
+        value(bits, VR::US, &8_u16.to_le_bytes()),
+        value(table, VR::OV, &[0; 8]),
+    ];
+    let mut native = encode(&nodes, EXPLICIT);
+    let mut encapsulated = native.clone();
+    let padding = encode(&[value(behind, VR::OB, &[1, 2])], EXPLICIT);
+    native.extend(encode(&[value(PIXEL_DATA, VR::OW, &[9; 300])], EXPLICIT));
+    native.extend(&padding);
+    encapsulated.extend(encode(&[Node::Fragments(PIXEL_DATA, vec![vec![], vec![7; 50]])], EXPLICIT));
+    encapsulated.extend(&padding);
+
+    let mut put = crate::domain::explicit::Elements::default();
+    put.text(image_type, VR::CS, "DERIVED ");
+    put.us(bits, 16);
+    put.text(ratio, VR::DS, "10");
+    let mut edits = Edits::default();
+    edits.put(put);
+    edits.remove(table);
+    let mut extra = crate::domain::explicit::Elements::default();
+    extra.text(Tag(0x0008, 0x1155), VR::UI, "1.2");
+    edits.item(sources, &extra);
+    edits.append(derivation, VR::ST, "pressed");
+
+    let expected = [
+        encode(&[text(image_type, VR::CS, "DERIVED "), text(derivation, VR::ST, "cut ; pressed ")], EXPLICIT),
+        {
+            let extra = text(Tag(0x0008, 0x1155), VR::UI, "1.2\0");
+            encode(&[Node::Sequence(sources, vec![vec![inner.clone()], vec![extra]], true, true)], EXPLICIT)
+        },
+        encode(&[value(bits, VR::US, &16_u16.to_le_bytes()), text(ratio, VR::DS, "10")], EXPLICIT),
+    ]
+    .concat();
+    for bytes in [native, encapsulated] {
+        for portion in [1, 7, 1000] {
+            assert_eq!(edited(&bytes, edits.clone(), portion), (expected.clone(), padding.clone()), "{portion}");
+        }
+    }
+    // Nothing to change: everything is added, nothing stands after it.
+    let (before, after) = edited(&encode(&[], EXPLICIT), edits, 1);
+    assert!(before.is_empty() && !after.is_empty());
+}

@@ -131,8 +131,10 @@ unsafe fn open(
         }
         let mut parameters = std::mem::zeroed::<opj::opj_dparameters_t>();
         opj::opj_set_default_decoder_parameters(&mut parameters);
+        // A decoder begins as a strict one. Telling it so once more also keeps it from noticing that a stream
+        // counts its tile-parts one too few, and then it leaves out the last ones in silence.
         if opj::opj_setup_decoder(codec.0, &mut parameters) != TRUE
-            || opj::opj_decoder_set_strict_mode(codec.0, strict) != TRUE
+            || (strict != TRUE && opj::opj_decoder_set_strict_mode(codec.0, strict) != TRUE)
         {
             return Err(DecodeError::Unsupported);
         }

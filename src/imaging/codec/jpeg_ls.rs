@@ -1,5 +1,6 @@
 //! JPEG-LS by CharLS, lossless and near-lossless.
 
+use super::native::Native;
 use super::{Declared, DecodeError, Samples};
 use charls_sys as ls;
 
@@ -42,6 +43,69 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
     };
     samples.planar = declared.samples > 1 && interleave == ls::charls_interleave_mode_none;
     Ok(samples)
+}
+
+/// `near` is how far a value may be off; 0 is without loss.
+pub(super) fn encode(native: &Native, near: u8) -> Result<Vec<u8>, DecodeError> {
+    let precision = native.unsigned_precision();
+    if native.width > 2 || precision > 16 {
+        return Err(DecodeError::Unsupported);
+    }
+    // Rows and Columns were checked against PIXELS_MAX.
+    let info = ls::charls_frame_info {
+        width: native.declared.columns,
+        height: native.declared.rows,
+        bits_per_sample: precision as i32,
+        component_count: i32::from(native.declared.samples),
+    };
+    let interleave =
+        if native.declared.samples == 1 { ls::charls_interleave_mode_none } else { ls::charls_interleave_mode_sample };
+    // Samples of two bytes are read as this machine writes them.
+    let words: Vec<u8>;
+    let source = match native.width {
+        2 if cfg!(target_endian = "big") => {
+            words = native.bytes.chunks_exact(2).flat_map(|two| [two[1], two[0]]).collect();
+            &words
+        }
+        _ => native.bytes.as_ref(),
+    };
+    let encoder = Encoder::open()?;
+    let mut size = 0;
+    // SAFETY: a live encoder and places for what it tells.
+    unsafe {
+        checked(ls::charls_jpegls_encoder_set_frame_info(encoder.0, &info))?;
+        checked(ls::charls_jpegls_encoder_set_near_lossless(encoder.0, i32::from(near)))?;
+        checked(ls::charls_jpegls_encoder_set_interleave_mode(encoder.0, interleave))?;
+        checked(ls::charls_jpegls_encoder_get_estimated_destination_size(encoder.0, &mut size))?;
+    }
+    // Noise grows a little; the estimate is not meant for it.
+    let mut out = vec![0_u8; size + size / 2 + 1024];
+    let mut written = 0;
+    // SAFETY: source and target live through the calls and have the lengths that are said.
+    unsafe {
+        checked(ls::charls_jpegls_encoder_set_destination_buffer(encoder.0, out.as_mut_ptr().cast(), out.len()))?;
+        checked(ls::charls_jpegls_encoder_encode_from_buffer(encoder.0, source.as_ptr().cast(), source.len(), 0))?;
+        checked(ls::charls_jpegls_encoder_get_bytes_written(encoder.0, &mut written))?;
+    }
+    out.truncate(written);
+    Ok(out)
+}
+
+struct Encoder(*mut ls::charls_jpegls_encoder);
+
+impl Encoder {
+    fn open() -> Result<Self, DecodeError> {
+        // SAFETY: null is checked before use.
+        let encoder = unsafe { ls::charls_jpegls_encoder_create() };
+        if encoder.is_null() { Err(DecodeError::Unsupported) } else { Ok(Self(encoder)) }
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        // SAFETY: made by `open`, destroyed once.
+        unsafe { ls::charls_jpegls_encoder_destroy(self.0) }
+    }
 }
 
 struct Decoder(*mut ls::charls_jpegls_decoder);

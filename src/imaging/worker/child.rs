@@ -49,8 +49,8 @@ fn serve(mut socket: File, hello: Hello) -> io::Result<()> {
         if frame.len() as u64 != length {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let decode = AssertUnwindSafe(|| codec::decode(request.codec, &request.declared, &frame));
-        let answer = catch_unwind(decode).unwrap_or(Err(DecodeError::Corrupt));
+        let run = AssertUnwindSafe(|| codec::run(request.task, &request.declared, &frame));
+        let answer = catch_unwind(run).unwrap_or(Err(DecodeError::Corrupt));
         wire::write_answer(&mut socket, &answer)?;
     }
 }

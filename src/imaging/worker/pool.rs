@@ -3,7 +3,7 @@
 
 use super::wire::{self, HELLO, Hello, Request};
 use crate::config::Limits;
-use crate::imaging::codec::{Codec, Declared, DecodeError, Samples};
+use crate::imaging::codec::{Codec, Declared, DecodeError, Encoder, Samples, Task};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -92,8 +92,17 @@ impl Decoders {
     }
 
     pub async fn decode(&self, codec: Codec, declared: Declared, frame: Bytes) -> Result<Samples, DecodeFailure> {
+        self.run(Task::Decode(codec), declared, frame).await
+    }
+
+    /// A native frame as a codestream.
+    pub async fn encode(&self, encoder: Encoder, declared: Declared, frame: Bytes) -> Result<Bytes, DecodeFailure> {
+        Ok(self.run(Task::Encode(encoder), declared, frame).await?.bytes.into())
+    }
+
+    async fn run(&self, task: Task, declared: Declared, frame: Bytes) -> Result<Samples, DecodeFailure> {
         let (answer, answered) = oneshot::channel();
-        self.submit(Job { request: Request { codec, declared, cpu: self.0.timeout }, frame, answer });
+        self.submit(Job { request: Request { task, declared, cpu: self.0.timeout }, frame, answer });
         answered.await.unwrap_or(Err(DecodeFailure::Unavailable))
     }
 
@@ -196,7 +205,7 @@ fn attempt(shared: &Shared, worker: &mut Option<Worker>, job: &Job) -> Result<Sa
     // Dropped, and so ended: the next frame gets a new one.
     *worker = None;
     metrics::counter!("bluebridge_decoders_lost_total").increment(1);
-    tracing::warn!(error = %failure, codec = ?job.request.codec, "a decoder was lost to a frame; the next gets a new one");
+    tracing::warn!(error = %failure, task = ?job.request.task, "a decoder was lost to a frame; the next gets a new one");
     Err(failure)
 }
 
@@ -239,7 +248,7 @@ impl Worker {
         let mut timed = Timed { socket: &self.socket, until: Instant::now() + timeout };
         timed.write_all(&job.request.head(job.frame.len() as u64))?;
         timed.write_all(&job.frame)?;
-        wire::read_answer(&mut timed, &job.request.declared)
+        wire::read_answer(&mut timed, &job.request)
     }
 }
 

@@ -2,7 +2,7 @@
 //! bytes as it says. Both sides check every field: the child because its input is of strangers, the
 //! parent because a child that was taken over may answer anything.
 
-use crate::imaging::codec::{Codec, Declared, DecodeError, Samples};
+use crate::imaging::codec::{Codec, Declared, DecodeError, Encoder, Samples, Task};
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) struct Hello {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request {
-    pub codec: Codec,
+    pub task: Task,
     pub declared: Declared,
     pub cpu: Duration,
 }
@@ -41,12 +41,13 @@ impl Request {
     /// The head of a request whose frame has `length` bytes.
     pub fn head(&self, length: u64) -> [u8; REQUEST_HEAD] {
         let Declared { rows, columns, samples, bits_allocated, bits_stored, signed, planar, rgb } = self.declared;
+        let (task, parameter) = task_number(self.task);
         let mut head = Fields::default();
         head.put(&MAGIC);
-        head.put(&[codec_number(self.codec), u8::from(signed), u8::from(planar), u8::from(rgb)]);
+        head.put(&[task, u8::from(signed), u8::from(planar), u8::from(rgb)]);
         head.put(&rows.to_le_bytes());
         head.put(&columns.to_le_bytes());
-        for word in [samples, bits_allocated, bits_stored, 0] {
+        for word in [samples, bits_allocated, bits_stored, u16::from(parameter)] {
             head.put(&word.to_le_bytes());
         }
         head.put(&u64::try_from(self.cpu.as_millis()).unwrap_or(u64::MAX).to_le_bytes());
@@ -58,15 +59,16 @@ impl Request {
     pub fn read(head: &[u8; REQUEST_HEAD]) -> Option<(Self, u64)> {
         let mut fields = Fields::of(head);
         (fields.take()? == MAGIC).then_some(())?;
-        let [codec, signed, planar, rgb] = fields.take()?;
+        let [task, signed, planar, rgb] = fields.take()?;
         let (rows, columns) = (u32::from_le_bytes(fields.take()?), u32::from_le_bytes(fields.take()?));
         let mut word = || fields.take().map(u16::from_le_bytes);
-        let (samples, bits_allocated, bits_stored, _) = (word()?, word()?, word()?, word()?);
+        let (samples, bits_allocated, bits_stored, parameter) = (word()?, word()?, word()?, word()?);
         let cpu = Duration::from_millis(u64::from_le_bytes(fields.take()?));
         let length = u64::from_le_bytes(fields.take()?);
         let (signed, planar, rgb) = (signed != 0, planar != 0, rgb != 0);
         let declared = Declared { rows, columns, samples, bits_allocated, bits_stored, signed, planar, rgb };
-        Some((Self { codec: codec_of(codec)?, declared, cpu }, length))
+        let task = task_of(task, u8::try_from(parameter).ok()?)?;
+        Some((Self { task, declared, cpu }, length))
     }
 }
 
@@ -91,9 +93,10 @@ pub(super) fn write_answer(out: &mut impl Write, answer: &Result<Samples, Decode
     out.write_all(bytes)
 }
 
-/// Reads an answer to a request that declared `declared`. An answer of another shape is an error of the
-/// stream, and none is longer than the frame that was asked for.
-pub(super) fn read_answer(from: &mut impl Read, declared: &Declared) -> io::Result<Result<Samples, DecodeError>> {
+/// Reads an answer to a request. An answer of another shape is an error of the stream; none is longer than the
+/// frame that was asked for, or, as a codestream, than noise makes one.
+pub(super) fn read_answer(from: &mut impl Read, request: &Request) -> io::Result<Result<Samples, DecodeError>> {
+    let declared = &request.declared;
     let mut head = [0; ANSWER_HEAD];
     from.read_exact(&mut head)?;
     let wrong = || io::Error::new(io::ErrorKind::InvalidData, "not an answer");
@@ -103,8 +106,12 @@ pub(super) fn read_answer(from: &mut impl Read, declared: &Declared) -> io::Resu
         Ok(samples) => samples,
     };
     let count = u64::from(declared.rows) * u64::from(declared.columns) * u64::from(declared.samples);
-    let expected = count.checked_mul(u64::from(samples.bits_allocated)).map(|bits| bits.div_ceil(8));
-    if expected != Some(length) {
+    let native = count.checked_mul(u64::from(samples.bits_allocated)).map(|bits| bits.div_ceil(8));
+    let fits = match request.task {
+        Task::Decode(_) => native == Some(length),
+        Task::Encode(_) => native.is_some_and(|native| length <= native.saturating_mul(2).saturating_add(CODESTREAM)),
+    };
+    if !fits {
         return Err(wrong());
     }
     samples.bytes = vec![0; usize::try_from(length).map_err(|_| wrong())?];
@@ -133,11 +140,29 @@ const CODECS: [Codec; 6] = [Codec::Jpeg, Codec::JpegLs, Codec::Jpeg2000, Codec::
 const ERRORS: [DecodeError; 4] =
     [DecodeError::Corrupt, DecodeError::Truncated, DecodeError::Unsupported, DecodeError::Mismatch];
 
-fn codec_number(codec: Codec) -> u8 {
-    CODECS.iter().position(|known| *known == codec).unwrap_or(CODECS.len()) as u8
+/// What a codestream may have beyond twice its frame: its headers.
+const CODESTREAM: u64 = 64 << 10;
+
+/// A number and a parameter.
+fn task_number(task: Task) -> (u8, u8) {
+    match task {
+        Task::Decode(codec) => (CODECS.iter().position(|known| *known == codec).unwrap_or(CODECS.len()) as u8, 0),
+        Task::Encode(Encoder::Rle) => (16, 0),
+        Task::Encode(Encoder::JpegLossless) => (17, 0),
+        Task::Encode(Encoder::JpegLs(near)) => (18, near),
+        Task::Encode(Encoder::Jpeg2000(ratio)) => (19, ratio),
+        Task::Encode(Encoder::JpegBaseline(quality)) => (20, quality),
+    }
 }
-fn codec_of(number: u8) -> Option<Codec> {
-    CODECS.get(usize::from(number)).copied()
+fn task_of(number: u8, parameter: u8) -> Option<Task> {
+    Some(match number {
+        16 => Task::Encode(Encoder::Rle),
+        17 => Task::Encode(Encoder::JpegLossless),
+        18 => Task::Encode(Encoder::JpegLs(parameter)),
+        19 => Task::Encode(Encoder::Jpeg2000(parameter)),
+        20 => Task::Encode(Encoder::JpegBaseline(parameter)),
+        codec => Task::Decode(*CODECS.get(usize::from(codec))?),
+    })
 }
 fn error_number(error: DecodeError) -> u8 {
     1 + ERRORS.iter().position(|known| *known == error).unwrap_or(0) as u8
@@ -178,24 +203,30 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let request = Request {
-            codec: Codec::JpegXl,
+            task: Task::Decode(Codec::JpegXl),
             declared: Declared { signed: true, bits_stored: 12, ..declared(3, 2, 1, 16) },
             cpu: Duration::from_secs(9),
         };
-        assert_eq!(Request::read(&request.head(77)), Some((request.clone(), 77)));
+        for task in
+            [request.task, Task::Decode(Codec::Jpeg), Task::Encode(Encoder::Rle), Task::Encode(Encoder::Jpeg2000(9))]
+        {
+            let request = Request { task, ..request.clone() };
+            assert_eq!(Request::read(&request.head(77)), Some((request, 77)));
+        }
         let hello = Hello { holes: 3, landlock: true };
         assert_eq!(Hello::read(hello.to_bytes()), Some(hello));
         let samples = Samples { bytes: vec![7; 12], bits_allocated: 16, bits_stored: 12, planar: false, to_rgb: true };
         for answer in [Ok(samples), Err(DecodeError::Mismatch), Err(DecodeError::Corrupt)] {
             let mut bytes = Vec::new();
             write_answer(&mut bytes, &answer).unwrap();
-            assert_eq!(read_answer(&mut bytes.as_slice(), &request.declared).unwrap(), answer);
+            assert_eq!(read_answer(&mut bytes.as_slice(), &request).unwrap(), answer);
         }
     }
 
     #[test]
     fn an_answer_that_was_not_asked_for_is_none() {
-        let asked = declared(3, 2, 1, 8);
+        let task = Task::Decode(Codec::Rle);
+        let asked = Request { task, declared: declared(3, 2, 1, 8), cpu: Duration::from_secs(1) };
         let mut longer = Vec::new();
         let samples = Samples { bytes: vec![0; 7], bits_allocated: 8, bits_stored: 8, planar: false, to_rgb: false };
         write_answer(&mut longer, &Ok(samples)).unwrap();
@@ -208,6 +239,12 @@ mod tests {
         for bytes in [longer, huge, unknown, deep, vec![0; 99], b"BBd1".to_vec()] {
             assert!(read_answer(&mut bytes.as_slice(), &asked).is_err(), "{bytes:?}");
         }
+        let encode = Request { task: Task::Encode(Encoder::Rle), ..asked };
+        let mut beyond = Vec::new();
+        let samples =
+            Samples { bytes: vec![0; 66_000], bits_allocated: 8, bits_stored: 8, planar: false, to_rgb: false };
+        write_answer(&mut beyond, &Ok(samples)).unwrap();
+        assert!(read_answer(&mut beyond.as_slice(), &encode).is_err());
         assert_eq!(Request::read(&[9; REQUEST_HEAD]), None);
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::instance::Selector;
 use crate::web::Web;
 use crate::web::base_url::BaseUrl;
 use crate::web::caller::Reader;
+use crate::web::conditional::is_answered_without_body;
 use crate::web::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
@@ -85,6 +86,10 @@ impl Asked {
     /// The URL of one instance, as this caller reaches it.
     pub fn url_of(&self, uids: &InstanceUids) -> String {
         instance_url(&self.base.dicomweb(), &uids.study, &uids.series, &uids.instance)
+    }
+    /// Whether the body of a representation will be sent: else nothing need be decoded for it.
+    pub fn sends(&self, etag: &str) -> bool {
+        self.method() != Method::HEAD && !is_answered_without_body(self.headers(), etag)
     }
     pub fn answer(&self, representation: Representation) -> Response {
         representation.respond(self.headers(), &self.web.archive)

@@ -1,22 +1,24 @@
 //! Frames (PS3.18 §10.4.1.1.6): one positioned read each from the stored file. Native frames in little
-//! endian, encapsulated ones as code streams with their fragments joined.
+//! endian, encapsulated ones as code streams with their fragments joined; or in another transfer syntax.
 
 use super::asked::Asked;
-use super::media::{self, FrameMedia, Packaging};
+use super::media::{self, Forms, FrameMedia, Packaging};
 use super::multipart::Multipart;
 use super::representation::Representation;
-use super::segments::{Handle, Segment, Segments};
+use super::segments::{Framing, Handle, Segment, Segments};
 use super::{base_tag, hex};
 use crate::archive::{InstanceDetail, InstanceFile, InstanceFrames};
 use crate::domain::byte_order::Words;
 use crate::domain::frames::locate;
 use crate::domain::instance::{FrameTable, PixelFacts};
 use crate::domain::transfer_syntax::{Encoding, TransferSyntax};
+use crate::imaging::Target;
 use crate::web::Web;
 use crate::web::problem::Problem;
 use axum::http::HeaderValue;
 use axum::response::Response;
 use std::fmt::Write;
+use std::sync::Arc;
 
 /// Frames that one request may name.
 const LIST_MAX: usize = 10_000;
@@ -32,11 +34,9 @@ pub async fn frames(asked: Asked) -> Result<Response, Problem> {
     let chosen = media::frames(&asked.accept(), stored, list.len())?;
 
     asked.noted().await;
-    let names = list.iter().fold(String::new(), |mut names, number| {
-        let _ = write!(names, ".{number}");
-        names
-    });
-    let located = located(&asked.web, &found, pixels, stored, &chosen, &list).await?;
+    let etag = tag(&found.row.file.sha256, &list, &chosen, base_tag(&asked.base));
+    let sends = asked.sends(&etag);
+    let located = located(&asked.web, &found, pixels, stored, &chosen, &list, sends).await?;
     let mut located: Vec<_> = list.into_iter().zip(located).collect();
     let digest = &found.row.file.sha256;
     let (content_type, segments) = match (chosen.packaging, located.pop()) {
@@ -56,23 +56,37 @@ pub async fn frames(asked: Asked) -> Result<Response, Problem> {
             multipart.finish()
         }
     };
-    // A long list is named by its checksum.
-    let names = if names.len() > 64 { format!(".x{:08x}", crc32fast::hash(names.as_bytes())) } else { names };
-    let packaging = if chosen.packaging == Packaging::Single { "s" } else { "m" };
-    let version = hex(digest.get(..16).unwrap_or_default());
-    let etag = format!("\"{version}-f{names}-{packaging}{}-{:x}\"", chosen.transfer_syntax, base_tag(&asked.base));
     Ok(asked.answer(Representation { content_type, etag, segments }))
 }
 
-/// The bytes of each frame of `list`, in the form that was chosen.
+/// Names the frames in their form. A long list is named by its checksum.
+fn tag(digest: &[u8], list: &[u32], chosen: &FrameMedia, base: u32) -> String {
+    let names = list.iter().fold(String::new(), |mut names, number| {
+        let _ = write!(names, ".{number}");
+        names
+    });
+    let names = if names.len() > 64 { format!(".x{:08x}", crc32fast::hash(names.as_bytes())) } else { names };
+    let packaging = if chosen.packaging == Packaging::Single { "s" } else { "m" };
+    let form =
+        chosen.target.map(|target| Forms { target: Some(target), ..Forms::default() }.code()).unwrap_or_default();
+    let version = hex(digest.get(..16).unwrap_or_default());
+    format!("\"{version}-f{names}-{packaging}{}{form}-{base:x}\"", chosen.transfer_syntax)
+}
+
+/// The bytes of each frame of `list`, in the form that was chosen. Unless the answer `sends` them nothing is
+/// decoded.
 pub(super) async fn located(
     web: &Web,
     found: &InstanceFrames,
     pixels: &PixelFacts,
     stored: &'static TransferSyntax,
-    _chosen: &FrameMedia,
+    chosen: &FrameMedia,
     list: &[u32],
+    sends: bool,
 ) -> Result<Vec<Vec<Segment>>, Problem> {
+    if let Some(target) = chosen.target {
+        return transcoded(web, found, pixels, list, target, sends).await;
+    }
     let file = web.archive.open(&found.row.file).await?;
     // The VR of big endian Pixel Data, and all that a frame of single bits needs, is in the metadata.
     let detail = match pixels.frames {
@@ -87,6 +101,42 @@ pub(super) async fn located(
         located.push(source.segments(*number).await?);
     }
     Ok(located)
+}
+
+/// Frames in another transfer syntax. The first is made before the answer begins, so that what cannot be had is
+/// an error; a single one has a length, and so ranges.
+async fn transcoded(
+    web: &Web,
+    found: &InstanceFrames,
+    pixels: &PixelFacts,
+    list: &[u32],
+    target: Target,
+    sends: bool,
+) -> Result<Vec<Vec<Segment>>, Problem> {
+    let detail = web.archive.instance(&found.row.uids.selector()).await?.ok_or_else(Problem::internal)?;
+    let detail = Arc::new(detail);
+    let mut segments = Vec::with_capacity(list.len());
+    for (at, number) in list.iter().enumerate() {
+        if *number > pixels.number_of_frames {
+            return Err(no_such_frame(pixels, *number));
+        }
+        let frame = number - 1;
+        segments.push(vec![if at == 0 && sends {
+            Segment::Literal(web.imaging.transcoded_frame(&detail, frame, target).await?)
+        } else {
+            let (imaging, detail) = (web.imaging.clone(), Arc::clone(&detail));
+            Segment::Frame(Box::new(Framing { imaging, detail, frame, target }))
+        }]);
+    }
+    Ok(segments)
+}
+
+fn no_such_frame(pixels: &PixelFacts, number: u32) -> Problem {
+    Problem::not_found(if number <= pixels.number_of_frames {
+        "The frames of this instance cannot be told apart; retrieve its bulk data."
+    } else {
+        "This instance has no such frame; they are numbered from 1 to (0028,0008) Number of Frames."
+    })
 }
 
 /// Frame numbers count from 1 (PS3.18 §10.4.1.1.6).
@@ -117,11 +167,7 @@ impl Source<'_> {
     async fn segments(&self, number: u32) -> Result<Vec<Segment>, Problem> {
         let index = number - 1;
         let Some(ranges) = locate(self.pixels, index) else {
-            return Err(Problem::not_found(if index < self.pixels.number_of_frames {
-                "The frames of this instance cannot be told apart; retrieve its bulk data."
-            } else {
-                "This instance has no such frame; they are numbered from 1 to (0028,0008) Number of Frames."
-            }));
+            return Err(no_such_frame(self.pixels, number));
         };
         let dataset = u64::from(self.found.row.file.dataset_offset);
         if let (FrameTable::Native { frame_bits }, Some(detail)) = (&self.pixels.frames, &self.detail)

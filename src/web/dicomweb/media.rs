@@ -1,11 +1,13 @@
 //! Which representation answers an Accept (PS3.18 §8.7): for instances, frames and bulk data. Stored
-//! bytes go out as they are wherever that is taken; native data sets are rewritten to Explicit VR Little
-//! Endian; what would need a decoder is refused, naming the stored syntax.
+//! bytes go out as they are wherever that is taken; else in Explicit VR Little Endian, which is meant where no
+//! transfer syntax is named (§8.7.3.5), or in the one that is named; with loss only where exactly that is named.
+//! What cannot be had is refused, naming the stored syntax.
 
 use super::accept::{Accept, MediaRange};
 use crate::domain::transfer_syntax::{
     self, EXPLICIT_VR_LITTLE_ENDIAN, Encoding, Frames, IMPLICIT_VR_LITTLE_ENDIAN, TransferSyntax,
 };
+use crate::imaging::{Target, is_shown};
 use crate::web::problem::Problem;
 
 pub const DICOM: &str = "application/dicom";
@@ -26,18 +28,43 @@ pub enum Packaging {
 }
 
 /// How instances go out, when all of them can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instances {
-    Dicom(Packaging, Rewriting),
+    Dicom(Packaging, Forms),
     Zip,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rewriting {
-    /// Every file byte for byte.
-    AsStored,
-    /// Native data sets as Explicit VR Little Endian, those already in it as stored.
-    ExplicitLittle,
+/// In which transfer syntax each file goes out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forms {
+    /// `None`: every file byte for byte.
+    pub target: Option<Target>,
+    /// Stored in one of these a file goes out as it is all the same.
+    pub kept: Vec<&'static str>,
+}
+
+impl Forms {
+    /// What a file stored in `syntax` is to become; `None` for what goes out as it is.
+    pub fn of(&self, syntax: &TransferSyntax) -> Option<Target> {
+        self.target.filter(|target| target.uid() != syntax.uid && !self.kept.contains(&syntax.uid))
+    }
+    /// Names these forms in an ETag.
+    pub fn code(&self) -> String {
+        let kept: String = self.kept.iter().map(|uid| format!("k{}", arc(uid))).collect();
+        match self.target {
+            None => "a".into(),
+            Some(Target::ExplicitLittle) => format!("e{kept}"),
+            Some(target) => format!("t{}{WRITER}{kept}", arc(target.uid())),
+        }
+    }
+}
+
+/// Goes up when the same frame becomes another codestream.
+const WRITER: &str = ".1";
+
+/// What tells the transfer syntaxes of DICOM apart.
+pub fn arc(uid: &str) -> &str {
+    uid.strip_prefix("1.2.840.10008.1.2.").unwrap_or(uid)
 }
 
 /// How frames go out.
@@ -46,11 +73,18 @@ pub struct FrameMedia {
     pub packaging: Packaging,
     pub media: &'static str,
     pub transfer_syntax: &'static str,
+    /// What they are transcoded to; `None` for stored bytes, in little endian.
+    pub target: Option<Target>,
 }
 
 /// What a member of Accept says about the transfer syntax.
 fn syntax_taken(range: &MediaRange, uid: &str) -> bool {
     range.transfer_syntaxes.iter().any(|wanted| wanted == "*" || wanted == uid)
+}
+
+/// The first transfer syntax that is named and that we write.
+fn named_target(range: &MediaRange) -> Option<Target> {
+    range.transfer_syntaxes.iter().find_map(|uid| Target::of(uid))
 }
 
 /// For a study, series or instance whose files are stored in `stored` (each syntax once).
@@ -67,12 +101,12 @@ pub fn instances(accept: &Accept, stored: &[&TransferSyntax], one: bool) -> Resu
         // `*/*` asks for nothing in particular, so nothing is rewritten for it (viewers: "as stored").
         let unsaid = range.transfer_syntaxes.is_empty();
         if (unsaid && range.is_any()) || stored.iter().all(|syntax| syntax_taken(range, syntax.uid)) {
-            return Ok(Instances::Dicom(packaging, Rewriting::AsStored));
+            return Ok(Instances::Dicom(packaging, Forms::default()));
         }
-        let explicit = unsaid || syntax_taken(range, EXPLICIT_VR_LITTLE_ENDIAN);
-        let rewritable = |syntax: &&TransferSyntax| syntax.is_native() || syntax_taken(range, syntax.uid);
-        if explicit && stored.iter().all(rewritable) {
-            return Ok(Instances::Dicom(packaging, Rewriting::ExplicitLittle));
+        let target = if unsaid { Some(Target::ExplicitLittle) } else { named_target(range) };
+        if target.is_some() && stored.iter().all(|syntax| syntax_taken(range, syntax.uid) || is_shown(syntax.uid)) {
+            let kept = stored.iter().map(|syntax| syntax.uid).filter(|uid| syntax_taken(range, uid));
+            return Ok(Instances::Dicom(packaging, Forms { target, kept: kept.collect() }));
         }
     }
     Err(refused(
@@ -87,26 +121,57 @@ pub fn instances(accept: &Accept, stored: &[&TransferSyntax], one: bool) -> Resu
 
 /// For frames stored in `stored`; `count` of them.
 pub fn frames(accept: &Accept, stored: &'static TransferSyntax, count: usize) -> Result<FrameMedia, Problem> {
-    accept.wanted().find_map(|range| frame_media(range, stored, count)).ok_or_else(|| {
+    let found = accept.wanted().find_map(|range| frame_media(range, stored, count));
+    // A media type alone is met by what is stored before anything is transcoded for it.
+    let found = found.or_else(|| accept.wanted().find_map(|range| transcoded(range, stored, count, false)));
+    found.ok_or_else(|| {
         refused(&[stored], "multipart/related; type=\"application/octet-stream\" with that transfer-syntax or *")
     })
 }
 
-fn frame_media(range: &MediaRange, stored: &'static TransferSyntax, count: usize) -> Option<FrameMedia> {
+/// Frames in another syntax than the stored one: one that is named, or the one that the media type means
+/// (PS3.18 §8.7.3.3). `image/jpeg` alone means none here: its default, lossless JPEG, is shown by no browser.
+fn transcoded(range: &MediaRange, stored: &TransferSyntax, count: usize, named: bool) -> Option<FrameMedia> {
+    let (packaging, asked) = packaged(range, count)?;
+    if !is_shown(stored.uid) {
+        return None;
+    }
+    let target = match (named, asked) {
+        (true, _) => named_target(range)?,
+        (false, _) if !range.transfer_syntaxes.is_empty() => return None,
+        (false, None | Some(OCTETS | "application/*")) => Target::ExplicitLittle,
+        (false, Some("image/jls")) => Target::JpegLs,
+        (false, Some("image/jp2")) => Target::Jpeg2000,
+        (false, Some("image/dicom-rle")) => Target::Rle,
+        (false, Some(_)) => return None,
+    };
+    let media = target.syntax().media_type;
+    covers(asked, media).then_some(FrameMedia { packaging, media, transfer_syntax: target.uid(), target: Some(target) })
+}
+
+/// One body or parts, and the media type that is asked for; `None` where that makes no sense.
+fn packaged(range: &MediaRange, count: usize) -> Option<(Packaging, Option<&str>)> {
     let related = matches!(range.media.as_str(), "multipart/related" | "multipart/*" | "*/*");
     // A single part holds a single frame.
     let packaging = if related { Packaging::Multipart } else { Packaging::Single };
-    if !related && count > 1 {
-        return None;
-    }
     let asked = if related { range.part.as_deref() } else { Some(range.media.as_str()) };
-    let asks_for = |media: &str| match asked {
+    (related || count == 1).then_some((packaging, asked))
+}
+
+/// Whether `media` is what is asked for.
+fn covers(asked: Option<&str>, media: &str) -> bool {
+    match asked {
         None => true,
         Some("application/*") => media == OCTETS,
         Some("image/*") => media.starts_with("image/"),
         Some("video/*") => media.starts_with("video/"),
         Some(asked) => asked == media,
-    };
+    }
+}
+
+fn frame_media(range: &MediaRange, stored: &'static TransferSyntax, count: usize) -> Option<FrameMedia> {
+    let (packaging, asked) = packaged(range, count)?;
+    let asks_for = |media: &str| covers(asked, media);
     // With `*` the type is a guess of the viewer's, but a guess at frames: an archive of them is none.
     let of_frames = |asked: &str| asked.starts_with("image/") || asked.starts_with("video/");
     if !asked.is_none_or(|asked| matches!(asked, "application/*" | OCTETS) || of_frames(asked)) {
@@ -121,22 +186,24 @@ fn frame_media(range: &MediaRange, stored: &'static TransferSyntax, count: usize
         // Cornerstone asks for image/jls and takes anything.
         let fits = any || (asks_for(OCTETS) && (unsaid || named.is_some()));
         let transfer_syntax = named.unwrap_or(EXPLICIT_VR_LITTLE_ENDIAN);
-        return fits.then_some(FrameMedia { packaging, media: OCTETS, transfer_syntax });
+        let little = fits.then_some(FrameMedia { packaging, media: OCTETS, transfer_syntax, target: None });
+        return little.or_else(|| transcoded(range, stored, count, true));
     }
-    let as_stored = FrameMedia { packaging, media: stored.media_type, transfer_syntax: stored.uid };
+    let as_stored = FrameMedia { packaging, media: stored.media_type, transfer_syntax: stored.uid, target: None };
     if syntax_taken(range, stored.uid) || (unsaid && (range.is_any() || asked_by_type(asked, stored))) {
         return Some(as_stored);
     }
     let uncompressed = stored.uid == ENCAPSULATED_UNCOMPRESSED && asks_for(OCTETS);
-    (uncompressed && (unsaid || syntax_taken(range, EXPLICIT_VR_LITTLE_ENDIAN))).then_some(FrameMedia {
+    let little = (uncompressed && (unsaid || syntax_taken(range, EXPLICIT_VR_LITTLE_ENDIAN))).then_some(FrameMedia {
         transfer_syntax: EXPLICIT_VR_LITTLE_ENDIAN,
         media: OCTETS,
         ..as_stored
-    })
+    });
+    little.or_else(|| transcoded(range, stored, count, true))
 }
 
 /// `image/jpeg` without a transfer syntax is satisfied by whatever JPEG is stored; octets without one
-/// mean Explicit VR Little Endian (PS3.18 §8.7.3.5) and are not.
+/// mean Explicit VR Little Endian (PS3.18 §8.7.3.5), for which compressed frames are decoded.
 fn asked_by_type(asked: Option<&str>, stored: &TransferSyntax) -> bool {
     match asked {
         None => stored.media_type != OCTETS,
@@ -198,8 +265,15 @@ pub fn model(accept: &Accept) -> Result<&'static str, Problem> {
 
 fn refused(stored: &[&TransferSyntax], offered: &str) -> Problem {
     let names: Vec<String> = stored.iter().take(4).map(|syntax| format!("{} ({})", syntax.name, syntax.uid)).collect();
+    let transcoded = match stored.iter().all(|syntax| is_shown(syntax.uid)) {
+        true => {
+            let uids: Vec<&str> = Target::ALL.iter().map(|target| target.uid()).collect();
+            format!(", and in the transfer syntaxes {}", uids.join(", "))
+        }
+        false => "; no decoder here reads it".into(),
+    };
     Problem::not_acceptable(format!(
-        "No acceptable representation: stored as {}; served as stored with transfer-syntax=*, as {offered}.",
+        "No acceptable representation: stored as {}; served as stored with transfer-syntax=*, as {offered}{transcoded}.",
         names.join(", ")
     ))
 }
@@ -222,6 +296,7 @@ mod tests {
     const JPEG: &str = "1.2.840.10008.1.2.4.70";
     const JLS: &str = "1.2.840.10008.1.2.4.80";
     const BIG: &str = "1.2.840.10008.1.2.2";
+    const VIDEO: &str = "1.2.840.10008.1.2.4.102";
 
     fn accept(text: &str) -> Accept {
         let mut headers = HeaderMap::new();
@@ -238,41 +313,63 @@ mod tests {
     fn instances_go_out_as_stored_where_that_is_taken() {
         use Instances::{Dicom, Zip};
         use Packaging::{Multipart, Single};
-        use Rewriting::{AsStored, ExplicitLittle};
+        let to = |target, kept: &[&'static str]| Forms { target: Some(target), kept: kept.to_vec() };
+        let (as_stored, explicit) = (Forms::default, || to(Target::ExplicitLittle, &[]));
         let (el, il) = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN);
         let related = "multipart/related; type=\"application/dicom\"";
         let cases: &[(&str, &[&str], bool, Option<Instances>)] = &[
-            ("", &[JPEG], true, Some(Dicom(Multipart, AsStored))),
-            ("*/*", &[il], true, Some(Dicom(Multipart, AsStored))),
-            ("text/html,application/xhtml+xml,*/*;q=0.8", &[JPEG], false, Some(Dicom(Multipart, AsStored))),
-            (related, &[el], true, Some(Dicom(Multipart, ExplicitLittle))),
-            (related, &[il, BIG], false, Some(Dicom(Multipart, ExplicitLittle))),
-            (related, &[JPEG], true, None),
-            (related, &[il, JPEG], false, None),
+            ("", &[JPEG], true, Some(Dicom(Multipart, as_stored()))),
+            ("*/*", &[il], true, Some(Dicom(Multipart, as_stored()))),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", &[JPEG], false, Some(Dicom(Multipart, as_stored()))),
+            (related, &[el], true, Some(Dicom(Multipart, explicit()))),
+            (related, &[il, BIG], false, Some(Dicom(Multipart, explicit()))),
+            // The standard's default is Explicit VR Little Endian, whatever is stored (§8.7.3.5).
+            (related, &[JPEG], true, Some(Dicom(Multipart, explicit()))),
+            (related, &[il, JPEG], false, Some(Dicom(Multipart, explicit()))),
+            ("application/dicom", &[JPEG], true, Some(Dicom(Single, explicit()))),
+            (related, &[JPEG, VIDEO], false, None),
+            (
+                "multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.4.80",
+                &[JPEG, JLS, il],
+                false,
+                Some(Dicom(Multipart, to(Target::JpegLs, &[JLS]))),
+            ),
+            (
+                "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.91",
+                &[el],
+                true,
+                Some(Dicom(Single, to(Target::Jpeg2000Lossy, &[]))),
+            ),
+            ("application/dicom; transfer-syntax=1.2.840.10008.1.2.4.201", &[el], true, None),
             (
                 "multipart/related; type=application/dicom; transfer-syntax=*",
                 &[JPEG, il],
                 false,
-                Some(Dicom(Multipart, AsStored)),
+                Some(Dicom(Multipart, as_stored())),
             ),
             (
                 "multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.4.70",
                 &[JPEG],
                 true,
-                Some(Dicom(Multipart, AsStored)),
+                Some(Dicom(Multipart, as_stored())),
             ),
-            ("multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.4.50", &[JPEG], true, None),
+            (
+                "multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.4.50",
+                &[JPEG],
+                true,
+                Some(Dicom(Multipart, to(Target::JpegBaseline, &[]))),
+            ),
             (
                 "multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.1",
                 &[BIG],
                 true,
-                Some(Dicom(Multipart, ExplicitLittle)),
+                Some(Dicom(Multipart, explicit())),
             ),
             ("multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2", &[el], true, None),
-            ("multipart/related", &[el], true, Some(Dicom(Multipart, ExplicitLittle))),
-            ("application/dicom; transfer-syntax=*", &[JPEG], true, Some(Dicom(Single, AsStored))),
+            ("multipart/related", &[el], true, Some(Dicom(Multipart, explicit()))),
+            ("application/dicom; transfer-syntax=*", &[JPEG], true, Some(Dicom(Single, as_stored()))),
             ("application/dicom", &[el], false, None),
-            ("application/dicom, multipart/related;q=0.5", &[el], false, Some(Dicom(Multipart, ExplicitLittle))),
+            ("application/dicom, multipart/related;q=0.5", &[el], false, Some(Dicom(Multipart, explicit()))),
             ("application/zip", &[JPEG], false, Some(Zip)),
             ("application/zip;transfer-syntax=*", &[JPEG], false, Some(Zip)),
             ("application/dicom+json", &[el], true, None),
@@ -280,7 +377,7 @@ mod tests {
         ];
         for (text, stored, one, expected) in cases {
             let stored: Vec<_> = stored.iter().map(|uid| syntax(uid)).collect();
-            assert_eq!(instances(&accept(text), &stored, *one).ok(), *expected, "{text:?} {stored:?}");
+            assert_eq!(&instances(&accept(text), &stored, *one).ok(), expected, "{text:?} {stored:?}");
         }
     }
 
@@ -297,7 +394,8 @@ mod tests {
             ("", el, 1, Some((OCTETS, el))),
             ("*/*", JPEG, 3, Some(("image/jpeg", JPEG))),
             (octets, BIG, 2, Some((OCTETS, el))),
-            (octets, JPEG, 1, None),
+            (octets, JPEG, 1, Some((OCTETS, el))),
+            (octets, VIDEO, 1, None),
             (any, JPEG, 1, Some(("image/jpeg", JPEG))),
             (any, el, 1, Some((OCTETS, el))),
             (jls, JLS, 1, Some(("image/jls", JLS))),
@@ -305,10 +403,27 @@ mod tests {
             (jls, JPEG, 1, Some(("image/jpeg", JPEG))),
             (either, JLS, 1, Some(("image/jls", JLS))),
             (either, el, 1, Some((OCTETS, el))),
-            (either, JPEG, 1, None),
+            (either, JPEG, 1, Some(("image/jls", JLS))),
             ("multipart/related; type=image/jpeg", JPEG, 1, Some(("image/jpeg", JPEG))),
             ("image/jpeg", JPEG, 1, Some(("image/jpeg", JPEG))),
             ("image/*", JPEG, 1, Some(("image/jpeg", JPEG))),
+            (
+                "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50",
+                el,
+                1,
+                Some(("image/jpeg", "1.2.840.10008.1.2.4.50")),
+            ),
+            (
+                "image/jp2; transfer-syntax=1.2.840.10008.1.2.4.91",
+                JPEG,
+                1,
+                Some(("image/jp2", "1.2.840.10008.1.2.4.91")),
+            ),
+            ("image/jp2", JPEG, 1, Some(("image/jp2", "1.2.840.10008.1.2.4.90"))),
+            ("multipart/related; type=image/x-jls", el, 3, Some(("image/jls", JLS))),
+            ("image/dicom-rle", el, 1, Some(("image/dicom-rle", "1.2.840.10008.1.2.5"))),
+            ("image/jp2; transfer-syntax=1.2.840.10008.1.2.4.80", el, 1, None),
+            ("image/jphc", el, 1, None),
             ("image/jpeg", JPEG, 2, None),
             ("image/jpeg", el, 1, None),
             ("application/octet-stream", el, 1, Some((OCTETS, el))),
@@ -335,9 +450,13 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_stored_syntax() {
-        let problem = frames(&accept("multipart/related; type=application/octet-stream"), syntax(JPEG), 1).unwrap_err();
+        let problem = frames(&accept("multipart/related; type=image/jphc"), syntax(JPEG), 1).unwrap_err();
         assert_eq!(problem.status, 406);
-        assert!(problem.detail.contains("JPEG Lossless") && problem.detail.contains(JPEG));
+        for named in ["JPEG Lossless", JPEG, JLS, EXPLICIT_VR_LITTLE_ENDIAN] {
+            assert!(problem.detail.contains(named), "{named}");
+        }
+        let problem = frames(&accept("application/octet-stream"), syntax(VIDEO), 1).unwrap_err();
+        assert!(problem.detail.contains("no decoder"));
     }
 
     #[test]

@@ -4,12 +4,12 @@
 
 use super::transform;
 use crate::access::package::Package;
-use crate::archive::{Archive, InstanceFile, InstanceRow, RetrieveError};
+use crate::archive::{Archive, InstanceDetail, InstanceFile, InstanceRow, RetrieveError};
 use crate::domain::byte_order::Words;
 use crate::domain::instance::StoredFile;
 use crate::domain::reading::ReadLimits;
 use crate::domain::transfer_syntax::TransferSyntax;
-use crate::imaging::{Imaging, ImagingError, View};
+use crate::imaging::{Imaging, ImagingError, Target, Transcoded, View};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -46,6 +46,10 @@ pub enum Segment {
     Picture(Box<Picturing>),
     /// Pieces that are looked up when their turn comes; how many, is not known before.
     Coming(BoxStream<'static, io::Result<Segments>>),
+    /// An instance in another transfer syntax; its length is not known before.
+    Transcoded(Box<Transcoding>),
+    /// A frame in another transfer syntax, made when its turn comes.
+    Frame(Box<Framing>),
 }
 
 impl Segment {
@@ -56,7 +60,7 @@ impl Segment {
             | Self::Swapped(_, _, range)
             | Self::Inflated { range, .. }
             | Self::Package(_, range) => Some(range.end.saturating_sub(range.start)),
-            Self::Rewritten(_) | Self::Picture(_) | Self::Coming(_) => None,
+            Self::Rewritten(_) | Self::Picture(_) | Self::Transcoded(_) | Self::Frame(_) | Self::Coming(_) => None,
         }
     }
     /// The part of it from `from` to `to`, counted from its first byte.
@@ -70,7 +74,8 @@ impl Segment {
             Self::Inflated { file, dataset_offset, range } => {
                 Self::Inflated { file, dataset_offset, range: within(range) }
             }
-            whole @ (Self::Rewritten(_) | Self::Picture(_) | Self::Coming(_)) => whole,
+            whole
+            @ (Self::Rewritten(_) | Self::Picture(_) | Self::Transcoded(_) | Self::Frame(_) | Self::Coming(_)) => whole,
         }
     }
 }
@@ -93,6 +98,23 @@ pub struct Picturing {
     pub row: InstanceRow,
     pub view: View,
     pub head: String,
+}
+
+/// What transcoding an instance needs; begun already where it was the first of an answer.
+pub struct Transcoding {
+    pub imaging: Imaging,
+    pub row: InstanceRow,
+    pub target: Target,
+    pub begun: Option<Transcoded>,
+}
+
+/// What transcoding a frame needs.
+pub struct Framing {
+    pub imaging: Imaging,
+    pub detail: Arc<InstanceDetail>,
+    /// From 0.
+    pub frame: u32,
+    pub target: Target,
 }
 
 /// Pieces in order.
@@ -171,7 +193,7 @@ impl Sending {
                         segments?.0.into_iter().rev().for_each(|segment| self.waiting.push_front(segment));
                     }
                 }
-                Some(segment) => self.current = Some(start(&self.archive, segment).await?),
+                Some(segment) => self.current = Some(start(&self.archive, segment).await.inspect_err(note)?),
             }
         }
     }
@@ -196,12 +218,20 @@ async fn start(archive: &Archive, segment: Segment) -> io::Result<Chunks> {
         Segment::Package(package, range) => package.stream(range),
         Segment::Picture(what) => match what.imaging.rendered(&what.row, 0, &what.view).await {
             Ok(picture) => futures_util::stream::iter([Ok(what.head.into()), Ok(picture.bytes)]).boxed(),
-            Err(ImagingError::Archive(error)) => return Err(io::Error::other(error)).inspect_err(note),
+            Err(ImagingError::Archive(error)) => return Err(io::Error::other(error)),
             Err(error) => {
                 tracing::info!(%error, "an instance is left out of a rendered answer");
                 futures_util::stream::empty().boxed()
             }
         },
+        Segment::Transcoded(what) => match what.begun {
+            Some(begun) => begun.stream(),
+            None => what.imaging.transcoded(&what.row, what.target).await.map_err(io::Error::other)?.stream(),
+        },
+        Segment::Frame(what) => {
+            let frame = what.imaging.transcoded_frame(&what.detail, what.frame, what.target).await;
+            futures_util::stream::iter([Ok(frame.map_err(io::Error::other)?)]).boxed()
+        }
         Segment::Rewritten(what) => {
             let file = open(archive, what.file).await?;
             let dataset = file.stream(what.dataset_offset..file.size_bytes());
@@ -213,18 +243,17 @@ async fn start(archive: &Archive, segment: Segment) -> io::Result<Chunks> {
 async fn open(archive: &Archive, file: Handle) -> io::Result<InstanceFile> {
     match file {
         Handle::Open(file) => Ok(file),
-        Handle::Closed(stored) => match archive.open(&stored).await {
-            // Somebody wanted that; what breaks off here is not to look complete.
-            Err(error @ RetrieveError::Deleted) => {
-                tracing::info!("a body ended early: what it was to hold was deleted");
-                Err(io::Error::other(error))
-            }
-            outcome => outcome.map_err(io::Error::other).inspect_err(note),
-        },
+        Handle::Closed(stored) => archive.open(&stored).await.map_err(io::Error::other),
     }
 }
 
 /// The headers are gone: the log is the only place left to say it.
 fn note(error: &io::Error) {
-    tracing::error!(error = %error, "a body ended early: its instance file could not be read");
+    let cause = error.get_ref().and_then(|error| error.downcast_ref());
+    if matches!(cause, Some(RetrieveError::Deleted)) {
+        // Somebody wanted that; what breaks off here is not to look complete.
+        tracing::info!("a body ended early: what it was to hold was deleted");
+        return;
+    }
+    tracing::error!(error = %error, "a body ended early: an instance could not be read or transcoded");
 }

@@ -1,19 +1,19 @@
-//! Retrieve studies, series and instances (WADO-RS, PS3.18 §10.4.1.1.1): stored files as they are, or
-//! native ones as Explicit VR Little Endian; multipart/related, a single part for one instance.
+//! Retrieve studies, series and instances (WADO-RS, PS3.18 §10.4.1.1.1): stored files as they are, or in another
+//! transfer syntax; multipart/related, a single part for one instance.
 
 use super::accept::Accept;
 use super::asked::Asked;
-use super::media::{self, DICOM, Instances, Packaging, Rewriting};
+use super::media::{self, DICOM, Forms, Instances, Packaging};
 use super::multipart::Multipart;
 use super::representation::Representation;
-use super::segments::{Handle, Rewritten, Segment, Segments};
+use super::segments::{Handle, Rewritten, Segment, Segments, Transcoding};
 use super::{base_tag, hex, package};
 use crate::archive::{InstanceRow, file_header};
-use crate::domain::reading::ReadLimits;
 use crate::domain::transfer_syntax::{self, EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax};
+use crate::imaging::Target;
 use crate::web::Web;
 use crate::web::problem::Problem;
-use axum::http::{HeaderValue, Method};
+use axum::http::HeaderValue;
 use axum::response::Response;
 use sha2::{Digest, Sha256};
 
@@ -28,13 +28,18 @@ pub(super) async fn send(asked: &Asked, accept: &Accept) -> Result<Response, Pro
     let one = asked.selector.instance.is_some();
     let chosen = media::instances(accept, &stored_syntaxes(&rows)?, one)?;
     asked.noted().await;
-    let Instances::Dicom(packaging, rewriting) = chosen else { return package::zip(asked).await };
+    let Instances::Dicom(packaging, forms) = chosen else { return package::zip(asked).await };
     let digest = digest_of(&rows);
+    let etag = tag(&digest, packaging, &forms, base_tag(&asked.base));
     let mut files = Vec::with_capacity(rows.len());
-    // One file is opened before the headers leave, so that a damaged one is an error and not a short body.
-    let open_now = rows.len() == 1 && asked.method() != Method::HEAD;
+    // What fails with the first file is an error and not a short body. Of several, stored ones are opened as
+    // their turn comes.
+    let mut begin = asked.sends(&etag);
     for row in &rows {
-        files.push(file(&asked.web, row, rewriting, open_now).await?);
+        let target = forms.of(media::stored(row.file.transfer_syntax_uid.as_str())?);
+        let now = begin && (rows.len() == 1 || target.is_some());
+        files.push(file(&asked.web, row, target, now).await?);
+        begin &= !(now && target.is_some());
     }
     let representation = match (packaging, files.pop()) {
         (Packaging::Single, Some((only, uid))) => {
@@ -42,7 +47,7 @@ pub(super) async fn send(asked: &Asked, accept: &Accept) -> Result<Response, Pro
             segments.push(only);
             let media = format!("{DICOM}; transfer-syntax={uid}");
             let content_type = HeaderValue::from_str(&media).unwrap_or(HeaderValue::from_static(DICOM));
-            Representation { content_type, etag: tag(&digest, "s", rewriting, 0), segments }
+            Representation { content_type, etag, segments }
         }
         (_, last) => {
             let mut multipart = Multipart::new(DICOM, digest.get(16..).unwrap_or_default());
@@ -50,7 +55,7 @@ pub(super) async fn send(asked: &Asked, accept: &Accept) -> Result<Response, Pro
                 multipart.part(DICOM, Some(uid), &asked.url_of(&row.uids), [segment]);
             }
             let (content_type, segments) = multipart.finish();
-            Representation { content_type, etag: tag(&digest, "m", rewriting, base_tag(&asked.base)), segments }
+            Representation { content_type, etag, segments }
         }
     };
     Ok(asked.answer(representation))
@@ -68,32 +73,55 @@ pub(super) fn stored_syntaxes(rows: &[InstanceRow]) -> Result<Vec<&'static Trans
     Ok(syntaxes)
 }
 
-/// One stored file as it is sent, and the transfer syntax it is then in.
+/// One file as it is sent, and the transfer syntax it is then in: as stored without a `target`. `now`: what can
+/// fail is done before the answer begins, as far as one frame goes.
 async fn file(
     web: &Web,
     row: &InstanceRow,
-    rewriting: Rewriting,
-    open_now: bool,
+    target: Option<Target>,
+    now: bool,
 ) -> Result<(Segment, &'static str), Problem> {
     let stored = transfer_syntax::lookup(row.file.transfer_syntax_uid.as_str()).ok_or_else(Problem::internal)?;
-    let file = match open_now {
+    let target = match target {
+        Some(Target::ExplicitLittle) if stored.is_native() && !media::needs_rewriting(stored) => None,
+        target => target,
+    };
+    if let Some(target) = target
+        && !(target == Target::ExplicitLittle && stored.is_native())
+    {
+        return transcoded(web, row, target, now).await;
+    }
+    let file = match now {
         true => Handle::Open(web.archive.open(&row.file).await?),
         false => Handle::Closed(row.file.clone()),
     };
-    if rewriting == Rewriting::AsStored || !media::needs_rewriting(stored) {
+    if target.is_none() {
         return Ok((Segment::File(file, 0..row.file.size_bytes), stored.uid));
     }
     let explicit = transfer_syntax::lookup(EXPLICIT_VR_LITTLE_ENDIAN).ok_or_else(Problem::internal)?;
     let head = file_header(&row.sop_class_uid, &row.uids.instance, &explicit.uid());
-    let limits = ReadLimits {
-        sequence_depth: web.limits.sequence_depth,
-        elements: web.limits.elements,
-        inflated_size: web.limits.inflated_size.get(),
-        inflated_ratio: web.limits.inflated_ratio,
-    };
+    let limits = web.archive.read_limits();
     let dataset_offset = u64::from(row.file.dataset_offset);
     let rewritten = Rewritten { file, syntax: stored, limits, head: head.into(), dataset_offset };
     Ok((Segment::Rewritten(Box::new(rewritten)), explicit.uid))
+}
+
+/// What has no pixel data has nothing to compress: it is in Explicit VR Little Endian whatever is asked for.
+/// Whether the others can be had in `target` is told before the answer begins.
+async fn transcoded(
+    web: &Web,
+    row: &InstanceRow,
+    target: Target,
+    now: bool,
+) -> Result<(Segment, &'static str), Problem> {
+    let found = web.archive.frames(&row.uids.selector()).await?.ok_or_else(Problem::internal)?;
+    if let Some(pixels) = &found.pixels {
+        web.imaging.check(pixels, target)?;
+    }
+    let target = if found.pixels.is_some() { target } else { Target::ExplicitLittle };
+    let begun = if now { Some(web.imaging.transcoded(row, target).await?) } else { None };
+    let transcoding = Transcoding { imaging: web.imaging.clone(), row: row.clone(), target, begun };
+    Ok((Segment::Transcoded(Box::new(transcoding)), target.uid()))
 }
 
 /// Names the contents: of one file its own digest, of several the digest over theirs.
@@ -108,7 +136,7 @@ pub(super) fn digest_of(rows: &[InstanceRow]) -> [u8; 32] {
     }
 }
 
-fn tag(digest: &[u8], packaging: &str, rewriting: Rewriting, base: u32) -> String {
-    let rewriting = if rewriting == Rewriting::AsStored { "a" } else { "e" };
-    format!("\"{}-{packaging}{rewriting}-{base:x}\"", hex(digest.get(..16).unwrap_or_default()))
+fn tag(digest: &[u8], packaging: Packaging, forms: &Forms, base: u32) -> String {
+    let (letter, base) = if packaging == Packaging::Single { ("s", 0) } else { ("m", base) };
+    format!("\"{}-{letter}{}-{base:x}\"", hex(digest.get(..16).unwrap_or_default()), forms.code())
 }

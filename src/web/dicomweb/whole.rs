@@ -178,7 +178,7 @@ impl Gathering {
         let told_apart = pixels.number_of_frames > 0 && locate(&pixels, pixels.number_of_frames - 1).is_some();
         if !is_whole(stored, media) && told_apart {
             let list: Vec<u32> = (1..=pixels.number_of_frames).collect();
-            let located = frames::located(&self.web, &found, &pixels, stored, media, &list).await?;
+            let located = frames::located(&self.web, &found, &pixels, stored, media, &list, true).await?;
             let parts = list.iter().zip(located).map(|(number, bytes)| {
                 part(format!("{url}/frames/{number}"), media.media, Some(media.transfer_syntax), bytes)
             });

@@ -1,0 +1,116 @@
+//! What is encoded is decoded again: without loss to the bit, with loss nearly.
+
+use super::*;
+
+/// Smooth with noise, both ends of the range, and of colour three that differ.
+fn frame(shape: &Declared) -> Vec<u8> {
+    let stored = u32::from(shape.bits_stored);
+    let (low, high) =
+        if shape.signed { (-(1_i64 << (stored - 1)), (1_i64 << (stored - 1)) - 1) } else { (0, (1_i64 << stored) - 1) };
+    let mut noise = 7_u32;
+    let mut out = Vec::new();
+    for at in 0..shape.count() as i64 {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let smooth = low + (high - low) * (at % 97) / 96;
+        let value = match at {
+            0 => low,
+            1 => high,
+            _ => (smooth + i64::from(noise >> 30)).clamp(low, high),
+        };
+        out.extend_from_slice(&value.to_le_bytes()[..usize::from(shape.bits_allocated / 8)]);
+    }
+    out
+}
+
+fn shapes() -> Vec<Declared> {
+    let of = |columns, rows, samples, allocated, bits_stored, signed| Declared {
+        bits_stored,
+        signed,
+        ..declared(columns, rows, samples, allocated)
+    };
+    vec![
+        of(61, 43, 1, 8, 8, false),
+        of(61, 43, 1, 8, 6, true),
+        of(61, 43, 1, 16, 12, false),
+        of(61, 43, 1, 16, 12, true),
+        of(61, 43, 1, 16, 16, false),
+        of(61, 43, 1, 16, 16, true),
+        of(61, 43, 1, 16, 8, false),
+        of(61, 43, 3, 8, 8, false),
+        of(1, 1, 1, 8, 8, false),
+        of(3, 70, 3, 16, 16, false),
+    ]
+}
+
+#[test]
+fn what_is_encoded_without_loss_is_decoded_to_the_bit() {
+    for shape in shapes() {
+        let frame = frame(&shape);
+        for (encoder, codec) in [
+            (Encoder::Rle, Codec::Rle),
+            (Encoder::JpegLossless, Codec::Jpeg),
+            (Encoder::JpegLs(0), Codec::JpegLs),
+            (Encoder::Jpeg2000(0), Codec::Jpeg2000),
+        ] {
+            let encoded =
+                encode(encoder, &shape, &frame).unwrap_or_else(|error| panic!("{encoder:?} {shape:?}: {error}"));
+            let decoded =
+                decode(codec, &shape, &encoded.bytes).unwrap_or_else(|error| panic!("{encoder:?} {shape:?}: {error}"));
+            assert!(decoded.bytes == frame && !decoded.planar, "{encoder:?} {shape:?}");
+            assert_eq!(decoded.bits_allocated, shape.bits_allocated);
+        }
+    }
+}
+
+#[test]
+fn bits_above_those_that_are_said_to_be_stored_are_kept() {
+    let shape = Declared { bits_stored: 12, ..declared(20, 3, 1, 16) };
+    let frame: Vec<u8> = (0..60_u16).flat_map(|at| ((at * 37) | ((at % 2) << 15)).to_le_bytes()).collect();
+    for (encoder, codec) in [
+        (Encoder::JpegLs(0), Codec::JpegLs),
+        (Encoder::Jpeg2000(0), Codec::Jpeg2000),
+        (Encoder::JpegLossless, Codec::Jpeg),
+    ] {
+        assert_eq!(decode(codec, &shape, &encode(encoder, &shape, &frame).unwrap().bytes).unwrap().bytes, frame);
+    }
+}
+
+#[test]
+fn what_is_encoded_with_loss_is_nearly_the_same() {
+    for shape in shapes().into_iter().filter(|shape| shape.count() > 3) {
+        let frame = frame(&shape);
+        let value = |two: &[u8]| match (shape.bits_allocated, shape.signed) {
+            (8, true) => i32::from(two[0] as i8),
+            (8, false) => i32::from(two[0]),
+            (_, true) => i32::from(i16::from_le_bytes([two[0], two[1]])),
+            _ => i32::from(u16::from_le_bytes([two[0], two[1]])),
+        };
+        let width = usize::from(shape.bits_allocated / 8);
+        for (encoder, codec) in [
+            (Encoder::JpegLs(2), Codec::JpegLs),
+            (Encoder::Jpeg2000(4), Codec::Jpeg2000),
+            (Encoder::JpegBaseline(90), Codec::Jpeg),
+        ] {
+            let encoded = encode(encoder, &shape, &frame);
+            // Signed samples are refused before (`Target::takes`).
+            if matches!(encoder, Encoder::JpegLs(_)) && shape.signed {
+                continue;
+            }
+            if matches!(encoder, Encoder::JpegBaseline(_)) && (width > 1 || shape.signed) {
+                assert_eq!(encoded.unwrap_err(), DecodeError::Unsupported);
+                continue;
+            }
+            let decoded = decode(codec, &shape, &encoded.unwrap().bytes).unwrap().bytes;
+            let off = |(a, b): (&[u8], &[u8])| f64::from(value(a).abs_diff(value(b)));
+            let differences: Vec<f64> = frame.chunks_exact(width).zip(decoded.chunks_exact(width)).map(off).collect();
+            let (most, mean) = (
+                differences.iter().copied().fold(0.0, f64::max),
+                differences.iter().sum::<f64>() / differences.len() as f64,
+            );
+            match encoder {
+                Encoder::JpegLs(near) => assert!(most <= f64::from(near), "{shape:?}: {most}"),
+                _ => assert!(mean < f64::from(1_u32 << shape.bits_stored) / 8.0, "{encoder:?} {shape:?}: {mean}"),
+            }
+        }
+    }
+}
