@@ -240,6 +240,9 @@ impl From<ImagingError> for Problem {
             E::NotDecoded(_) | E::Truncated => unprocessable(&error),
             E::OutsideTheFrame => Self::bad_request(sentence(&error)),
             E::NoSuchFrame => Self::not_found(sentence(&error)),
+            E::Archive(cause) if matches!(cause.downcast_ref(), Some(RetrieveError::Deleted)) => {
+                RetrieveError::Deleted.into()
+            }
             E::Attributes(_) | E::Encode(_) | E::Archive(_) => Self::internal().because(&error),
         }
     }
