@@ -24,9 +24,12 @@ from pydicom.uid import (
     DigitalMammographyXRayImageStorageForPresentation,
     EncapsulatedPDFStorage,
     EnhancedMRImageStorage,
+    SegmentationStorage,
     UltrasoundMultiFrameImageStorage,
+    generate_uid,
 )
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 ROOT = Path(__file__).parents[2]
@@ -108,13 +111,6 @@ def enhanced_mr(frames: int = 6) -> pydicom.Dataset:
         delattr(ds, keyword)
     ds.Rows, ds.Columns, ds.NumberOfFrames = 96, 128, frames
     ds.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
-
-    def item(**attributes) -> pydicom.Dataset:
-        one = pydicom.Dataset()
-        for keyword, value in attributes.items():
-            setattr(one, keyword, value)
-        return one
-
     shared = item(PixelMeasuresSequence=[item(PixelSpacing=[1, 1], SliceThickness=2, SpacingBetweenSlices=2)],
                   PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
                   FrameVOILUTSequence=[item(WindowCenter=1024, WindowWidth=2048)])
@@ -124,6 +120,62 @@ def enhanced_mr(frames: int = 6) -> pydicom.Dataset:
              FrameContentSequence=[item(StackID="1", InStackPositionNumber=n + 1, DimensionIndexValues=[1, n + 1])])
         for n in range(frames)]
     ds.PixelData = b"".join(disc(96, 128, n, 2000).tobytes() for n in range(frames))
+    return ds
+
+
+def item(**attributes) -> pydicom.Dataset:
+    one = pydicom.Dataset()
+    for keyword, value in attributes.items():
+        setattr(one, keyword, value)
+    return one
+
+
+def code(value: str, scheme: str, meaning: str) -> list[pydicom.Dataset]:
+    return [item(CodeValue=value, CodingSchemeDesignator=scheme, CodeMeaning=meaning)]
+
+
+def segmentation(images: list[pydicom.Dataset]) -> pydicom.Dataset:
+    """A binary SEG (PS3.3 §A.51): a disc in every image of a series."""
+    first = images[0]
+    ds = ct(first.StudyInstanceUID, PatientName=str(first.PatientName), Modality="SEG", SeriesNumber=2,
+            FrameOfReferenceUID=first.FrameOfReferenceUID, SeriesDescription="Segmentation", ContentLabel="DISC",
+            ContentDescription="", ContentCreatorName="TEST^INTEROP", ContentDate="20261120", ContentTime="101500",
+            InstanceNumber=1, DeviceSerialNumber="1", ManufacturerModelName="Test", SoftwareVersions="1")
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = SegmentationStorage
+    for keyword in ("RescaleSlope", "RescaleIntercept", "PixelSpacing", "SliceThickness", "ImagePositionPatient",
+                    "ImageOrientationPatient"):
+        delattr(ds, keyword)
+    ds.ImageType = ["DERIVED", "PRIMARY"]
+    ds.Rows, ds.Columns, ds.NumberOfFrames = first.Rows, first.Columns, len(images)
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 1, 1, 0, 0
+    ds.LossyImageCompression, ds.SegmentationType = "00", "BINARY"
+    ds.SegmentSequence = [item(
+        SegmentNumber=1, SegmentLabel="Disc", SegmentAlgorithmType="MANUAL",
+        RecommendedDisplayCIELabValue=[45000, 50000, 50000],
+        SegmentedPropertyCategoryCodeSequence=code("85756007", "SCT", "Tissue"),
+        SegmentedPropertyTypeCodeSequence=code("85756007", "SCT", "Tissue"))]
+    ds.DimensionOrganizationSequence = [item(DimensionOrganizationUID=generate_uid())]
+    ds.ReferencedSeriesSequence = [item(
+        SeriesInstanceUID=first.SeriesInstanceUID,
+        ReferencedInstanceSequence=[item(ReferencedSOPClassUID=image.SOPClassUID,
+                                         ReferencedSOPInstanceUID=image.SOPInstanceUID) for image in images])]
+    ds.SharedFunctionalGroupsSequence = [item(
+        PixelMeasuresSequence=[item(PixelSpacing=first.PixelSpacing, SliceThickness=1, SpacingBetweenSlices=1)],
+        PlaneOrientationSequence=[item(ImageOrientationPatient=first.ImageOrientationPatient)],
+        SegmentIdentificationSequence=[item(ReferencedSegmentNumber=1)])]
+    ds.PerFrameFunctionalGroupsSequence = [
+        item(PlanePositionSequence=[item(ImagePositionPatient=image.ImagePositionPatient)],
+             FrameContentSequence=[item(DimensionIndexValues=[1, n + 1])],
+             DerivationImageSequence=[item(
+                 DerivationCodeSequence=code("113076", "DCM", "Segmentation"),
+                 SourceImageSequence=[item(
+                     ReferencedSOPClassUID=image.SOPClassUID, ReferencedSOPInstanceUID=image.SOPInstanceUID,
+                     PurposeOfReferenceCodeSequence=code("121322", "DCM", "Source image"))])])
+        for n, image in enumerate(images)]
+    y, x = numpy.mgrid[0:first.Rows, 0:first.Columns]
+    disc = (y - first.Rows / 2) ** 2 + (x - first.Columns / 2) ** 2 < (first.Rows / 4) ** 2
+    ds.PixelData = numpy.packbits(numpy.stack([disc] * len(images)).ravel(), bitorder="little").tobytes()
+    ds["PixelData"].VR = "OB"
     return ds
 
 
@@ -160,6 +212,10 @@ def studies(bridge, tmp_path_factory) -> dict[str, str]:
     for number in range(1, 13):
         kinds["ct"].append(ct(first.StudyInstanceUID, first.SeriesInstanceUID, number, 128,
                               FrameOfReferenceUID=first.FrameOfReferenceUID, PatientName="VIEWER^CT"))
+    measured = ct(size=128)
+    images = [ct(measured.StudyInstanceUID, measured.SeriesInstanceUID, number, 128, PatientName="VIEWER^SEG",
+                 FrameOfReferenceUID=measured.FrameOfReferenceUID) for number in range(1, 7)]
+    kinds["seg"] = [*images, segmentation(images)]
     pdf = ct(PatientName="VIEWER^PDF", Modality="DOC", MIMETypeOfEncapsulatedDocument="application/pdf")
     for keyword in ("PixelData", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "SamplesPerPixel",
                     "PixelRepresentation", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept"):
@@ -228,6 +284,14 @@ def shades(driver) -> int:
     return len(numpy.unique(numpy.asarray(Image.open(io.BytesIO(largest.screenshot_as_png)).convert("L"))))
 
 
+def coloured(driver) -> bool:
+    """Whether the largest canvas shows anything that is not grey."""
+    canvases = driver.find_elements(By.CSS_SELECTOR, "canvas")
+    largest = max(canvases, key=lambda canvas: canvas.size["width"] * canvas.size["height"])
+    pixels = numpy.asarray(Image.open(io.BytesIO(largest.screenshot_as_png)).convert("RGB")).astype(int)
+    return int(numpy.count_nonzero(pixels.max(axis=-1) - pixels.min(axis=-1) > 40)) > 5000
+
+
 def test_the_study_list_shows_what_is_stored(bridge, studies, chromium):
     seen = Seen(chromium)
     chromium.get(f"http://127.0.0.1:{bridge.web}/ohif/")
@@ -245,6 +309,43 @@ def test_a_study_is_opened_and_seen(bridge, studies, chromium, kind):
     seen.look()
     assert seen.of("/metadata") and (seen.of("/frames/") or seen.of("/thumbnail")), seen.answers
     assert not seen.bad(), seen.bad()
+
+
+@pytest.mark.parametrize("how", ["typed", "address"])
+def test_the_list_is_filtered(bridge, studies, chromium, how):
+    """What is typed OHIF sifts from the list that it has; what stands in its address it asks us for."""
+    seen = Seen(chromium)
+    address = f"http://127.0.0.1:{bridge.web}/ohif/"
+
+    def names() -> list[str]:
+        texts = [row.text for row in chromium.find_elements(By.CSS_SELECTOR, "tbody tr")]
+        return [text.splitlines()[0] for text in texts if "VIEWER" in text]
+
+    if how == "typed":
+        chromium.get(address)
+        assert until(90, lambda: len(names()) > 3), names()
+        chromium.find_element(By.CSS_SELECTOR, "table input:not([type='file'])").send_keys("mg")
+    else:
+        chromium.get(f"{address}?patientName=mg")
+    assert until(60, lambda: len(names()) == 1 and "MG" in names()[0]), names()
+    asked = seen.look().of("/dicom-web/studies?")
+    assert any("PatientName=*mg*" in url for url in asked) == (how == "address"), asked
+    assert not seen.bad(), seen.bad()
+
+
+def test_a_segmentation_is_laid_over_its_images(bridge, studies, chromium):
+    seen = Seen(chromium)
+    chromium.get(f"http://127.0.0.1:{bridge.web}/ohif/viewer?StudyInstanceUIDs={studies['seg']}")
+    assert until(90, lambda: shades(chromium) > 30), seen.look().bad()
+    for label in ("Skip all", "Confirm and hide"):
+        button = f"//button[normalize-space()='{label}'] | //*[text()='{label}']"
+        until(10, lambda: chromium.find_element(By.XPATH, button).click() or True)
+    assert until(10, lambda: not coloured(chromium)), "the notices are gone and the image is grey"
+    thumbnail = "[data-cy='study-browser-thumbnail-no-image']"
+    assert until(30, lambda: chromium.find_elements(By.CSS_SELECTOR, thumbnail)), chromium.page_source[-3000:]
+    ActionChains(chromium).double_click(chromium.find_element(By.CSS_SELECTOR, thumbnail)).perform()
+    assert until(60, lambda: coloured(chromium)), (seen.look().answers[-20:], seen.bad())
+    assert not seen.look().bad(), seen.bad()
 
 
 @pytest.mark.parametrize("kind", ["sr", "pdf"])

@@ -1,0 +1,124 @@
+"""How long OHIF takes from the click on a study to its first image, each server behind the same nginx.
+
+  viewer.py OHIF_FOLDER servers/orthanc.sh servers/bluebridge.sh [--slices 1000] [--rounds 3] [--out FILE]
+
+OHIF_FOLDER is what scripts/ohif unpacked. Needs nginx, chromium, chromedriver and selenium. Every server
+gets the same OHIF with the same configuration at the same path; only the server behind /dicom-web differs.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import dimse
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from server import Server
+
+CONFIG = Path(__file__).parents[2] / "src" / "web" / "assets" / "ohif-config.js"
+NGINX = """
+pid {run}/pid; error_log {run}/error.log; worker_processes 1; daemon off;
+events {{ worker_connections 256; }}
+http {{
+  include /etc/nginx/mime.types; access_log {run}/access.log; client_body_temp_path {run}/body;
+  proxy_temp_path {run}/proxy; fastcgi_temp_path {run}/f; uwsgi_temp_path {run}/u; scgi_temp_path {run}/s;
+  upstream dicomweb {{ server {upstream}; keepalive 16; }}
+  server {{
+    listen 127.0.0.1:{port};
+    add_header Cross-Origin-Opener-Policy same-origin; add_header Cross-Origin-Embedder-Policy require-corp;
+    location /dicom-web/ {{ proxy_pass http://dicomweb; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header Host $http_host; proxy_buffering off; }}
+    location = /app-config.js {{ alias {config}; }}
+    location / {{ root {ohif}; try_files $uri /index.html; }}
+  }}
+}}
+"""
+# The page is told of every rendered image before it starts; only the first after the click counts.
+LISTEN = """
+window.rendered = [];
+document.addEventListener('CORNERSTONE_IMAGE_RENDERED', e => window.rendered.push(performance.now()), true);
+document.addEventListener('click', () => { window.clicked = performance.now(); window.rendered.length = 0; }, true);
+"""
+
+
+def browser() -> webdriver.Chrome:
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--window-size=1400,900", "--use-gl=angle",
+                     "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+
+
+def front(folder: Path, ohif: Path, server: Server, port: int) -> subprocess.Popen:
+    """nginx with OHIF at / and the server's DICOMweb at /dicom-web/."""
+    config = folder / "nginx.conf"
+    config.write_text(NGINX.format(run=folder, port=port, ohif=ohif, config=CONFIG,
+                                   upstream=f"127.0.0.1:{server.http_port}"))
+    return subprocess.Popen(["nginx", "-p", folder, "-c", config])
+
+
+def opened(url: str) -> float:
+    """Seconds from the click that opens the only study to its first image."""
+    driver = browser()
+    try:
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LISTEN})
+        driver.get(f"{url}/")
+        wait = WebDriverWait(driver, 120, poll_frequency=0.1)
+        row = wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, "tbody tr td:first-child"))[0]
+        row.click()
+        viewer = "//button[normalize-space()='Basic Viewer']"
+        wait.until(lambda d: d.find_elements(By.XPATH, viewer))[0].click()
+        return wait.until(lambda d: d.execute_script(
+            "return window.rendered.length ? window.rendered[0] - window.clicked : 0")) / 1e3
+    finally:
+        driver.quit()
+
+
+def main() -> None:
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("ohif", type=Path)
+    args.add_argument("launchers", type=Path, nargs="+")
+    args.add_argument("--slices", type=int, default=1000)
+    args.add_argument("--rounds", type=int, default=3)
+    args.add_argument("--out", type=Path)
+    args = args.parse_args()
+    times: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
+        servers = [Server.from_launcher(path.resolve(), Path(work) / path.stem, 14242 + 10 * i, 18042 + 10 * i)
+                   for i, path in enumerate(args.launchers)]
+        for server in servers:
+            server.start()
+            dimse.store_load(server.target, "ct-small", args.slices, 2, 70, per_study=args.slices)
+            server.settle()
+            server.stop()
+        for number in range(args.rounds):
+            for i, server in enumerate(servers):
+                server.start()
+                folder = Path(work) / f"front-{number}-{i}"
+                folder.mkdir()
+                proxy = front(folder, args.ohif.resolve(), server, 19042)
+                time.sleep(1)
+                try:
+                    took = opened("http://127.0.0.1:19042")
+                finally:
+                    proxy.terminate()
+                    proxy.wait()
+                    server.stop()
+                times.setdefault(server.name, []).append(took)
+                print(f"round {number + 1}/{args.rounds}  {server.name:12} first image after {took:.2f} s", flush=True)
+    medians = {name: statistics.median(took) for name, took in times.items()}
+    first = next(iter(medians.values()))
+    for name, median in medians.items():
+        print(f"{name:12} {median:.2f} s  {first / median:.2f} of {next(iter(medians))}")
+    if args.out:
+        args.out.write_text(json.dumps(times, indent=1))
+
+
+if __name__ == "__main__":
+    main()
