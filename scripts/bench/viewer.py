@@ -4,6 +4,7 @@
 
 OHIF_FOLDER is what scripts/ohif unpacked. Needs nginx, chromium, chromedriver and selenium. Every server
 gets the same OHIF with the same configuration at the same path; only the server behind /dicom-web differs.
+Each round opens a study that was never opened before, and the same study once more.
 """
 from __future__ import annotations
 
@@ -17,7 +18,6 @@ from pathlib import Path
 
 import dimse
 from selenium import webdriver
-from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from server import Server
 
@@ -45,6 +45,12 @@ window.rendered = [];
 document.addEventListener('CORNERSTONE_IMAGE_RENDERED', e => window.rendered.push(performance.now()), true);
 document.addEventListener('click', () => { window.clicked = performance.now(); window.rendered.length = 0; }, true);
 """
+# Found and clicked in one step: the list is drawn anew while it fills.
+CLICK = """
+const found = [...document.querySelectorAll(arguments[0])].find(e => e.innerText.includes(arguments[1]));
+if (found) found.click();
+return !!found;
+"""
 
 
 def browser() -> webdriver.Chrome:
@@ -70,10 +76,8 @@ def opened(url: str) -> float:
         driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LISTEN})
         driver.get(f"{url}/")
         wait = WebDriverWait(driver, 120, poll_frequency=0.1)
-        row = wait.until(lambda d: d.find_elements(By.CSS_SELECTOR, "tbody tr td:first-child"))[0]
-        row.click()
-        viewer = "//button[normalize-space()='Basic Viewer']"
-        wait.until(lambda d: d.find_elements(By.XPATH, viewer))[0].click()
+        wait.until(lambda d: d.execute_script(CLICK, "tbody tr:not(:has(input))", "CT"))
+        wait.until(lambda d: d.execute_script(CLICK, "button", "Basic Viewer"))
         return wait.until(lambda d: d.execute_script(
             "return window.rendered.length ? window.rendered[0] - window.clicked : 0")) / 1e3
     finally:
@@ -92,30 +96,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as work:
         servers = [Server.from_launcher(path.resolve(), Path(work) / path.stem, 14242 + 10 * i, 18042 + 10 * i)
                    for i, path in enumerate(args.launchers)]
-        for server in servers:
-            server.start()
-            dimse.store_load(server.target, "ct-small", args.slices, 2, 70, per_study=args.slices)
-            server.settle()
-            server.stop()
         for number in range(args.rounds):
-            for i, server in enumerate(servers):
+            for server in servers:
+                server.wipe()
                 server.start()
-                folder = Path(work) / f"front-{number}-{i}"
-                folder.mkdir()
+                dimse.store_load(server.target, "ct-small", args.slices, 2, 70 + number, per_study=args.slices)
+                server.settle()
+                folder = Path(tempfile.mkdtemp(dir=work))
                 proxy = front(folder, args.ohif.resolve(), server, 19042)
                 time.sleep(1)
                 try:
-                    took = opened("http://127.0.0.1:19042")
+                    for when in ("first", "again"):
+                        took = opened("http://127.0.0.1:19042")
+                        times.setdefault(f"{server.name} {when}", []).append(took)
+                        print(f"round {number + 1}/{args.rounds}  {server.name:12} {when}: {took:.2f} s", flush=True)
                 finally:
                     proxy.terminate()
                     proxy.wait()
                     server.stop()
-                times.setdefault(server.name, []).append(took)
-                print(f"round {number + 1}/{args.rounds}  {server.name:12} first image after {took:.2f} s", flush=True)
-    medians = {name: statistics.median(took) for name, took in times.items()}
-    first = next(iter(medians.values()))
-    for name, median in medians.items():
-        print(f"{name:12} {median:.2f} s  {first / median:.2f} of {next(iter(medians))}")
+    for name, took in times.items():
+        print(f"{name:20} {statistics.median(took):.2f} s ({min(took):.2f}-{max(took):.2f})")
     if args.out:
         args.out.write_text(json.dumps(times, indent=1))
 
