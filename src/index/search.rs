@@ -24,6 +24,13 @@ const ROWS_MAX: u32 = 10_000;
 /// Up to so many studies are found through their terms and then sorted; above, one in a few hundred
 /// matches, and a walk from the newest study fills a page soon.
 const FEW: i64 = 4000;
+/// What ends with fewer rows than this is worth a look at the newest studies first.
+const SHORT_PAGE: i64 = 250;
+/// Terms that name more studies than so many pages are not rare.
+const RARE: i64 = 8;
+/// What the index of the newest studies says by itself.
+const WALKED: [Tag; 4] = [tags::STUDY_DATE, tags::STUDY_TIME, tags::PATIENT_NAME, tags::MODALITIES_IN_STUDY];
+const WALKED_COLUMNS: &str = "id, study_date, study_time, patient_name, modalities_in_study";
 
 /// One key with its row of the table.
 type Key<'a> = (&'static Attribute, &'a Match);
@@ -56,7 +63,7 @@ impl Index {
     pub(super) async fn plan(&self, query: &Query) -> Result<Vec<String>, IndexError> {
         let keys = keys(query)?;
         let mut reader = self.read().await?;
-        let start = start(&mut reader, query, &keys).await?;
+        let start = start(&mut reader, query, &keys, 100).await?;
         let sql = statement(query, &keys, &start, 100)?;
         let mut explain = Sql::new("EXPLAIN QUERY PLAN ");
         explain.push(sql.sql().as_str());
@@ -68,8 +75,8 @@ impl Index {
     pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
         let keys = keys(query)?;
         let mut reader = self.inner.readers.get(Some(self.inner.search_timeout)).await?;
-        let start = start(&mut reader, query, &keys).await?;
         let limit = query.limit.unwrap_or(ROWS_MAX).min(ROWS_MAX);
+        let start = start(&mut reader, query, &keys, limit).await?;
         let mut sql = statement(query, &keys, &start, limit)?;
         let mut rows = sql.build().fetch_all(&mut *reader).await?;
         reader.finished();
@@ -88,7 +95,7 @@ impl Index {
         let keys = keys(query)?;
         let mut reader = self.inner.readers.get(Some(self.inner.search_timeout)).await?;
         // No order is asked for, so none is walked in.
-        let start = match start(&mut reader, query, &keys).await? {
+        let start = match start(&mut reader, query, &keys, ROWS_MAX).await? {
             Start::Newest => Start::Study,
             other => other,
         };
@@ -137,7 +144,13 @@ const EXACT: [(Tag, &str); 4] = [
     (dictionary::PATIENT_BIRTH_DATE, "study INDEXED BY study_by_birth_date"),
 ];
 
-async fn start<'a>(reader: &mut Reader, query: &'a Query, keys: &[Key<'a>]) -> Result<Start<'a>, IndexError> {
+/// `page`: how many rows are wanted after the offset.
+async fn start<'a>(
+    reader: &mut Reader,
+    query: &'a Query,
+    keys: &[Key<'a>],
+    page: u32,
+) -> Result<Start<'a>, IndexError> {
     let exact = |tag: Tag| {
         keys.iter()
             .any(|(attribute, rule)| attribute.tag == tag && matches!(rule, Match::Single(_) | Match::UidList(_)))
@@ -162,21 +175,48 @@ async fn start<'a>(reader: &mut Reader, query: &'a Query, keys: &[Key<'a>]) -> R
     if terms.is_empty() {
         return Ok(Start::Newest);
     }
-    let mut sql = Sql::new("SELECT 0");
-    for terms in &terms {
-        sql.push(", (SELECT count(*) FROM (SELECT 1");
-        push_from_terms(&mut sql, terms);
-        sql.push(" LIMIT ").push_bind(FEW + 1).push("))");
-    }
-    let counts = sql.build().fetch_one(&mut **reader).await?;
-    let mut fewest = (FEW + 1, Start::Newest);
-    for (at, terms) in terms.into_iter().enumerate() {
-        let count: i64 = counts.try_get(at + 1)?;
-        if count < fewest.0 {
-            fewest = (count, Start::Terms(terms));
+    let page = i64::from(query.offset).saturating_add(i64::from(page)).saturating_add(1);
+    let walked = |(attribute, _): &Key<'_>| WALKED.contains(&attribute.tag);
+    if query.level == Level::Study && page <= SHORT_PAGE && keys.iter().all(walked) {
+        if let Some(rare) = fewest(reader, &terms, page.saturating_mul(RARE)).await? {
+            return Ok(Start::Terms(rare));
+        }
+        if fills(reader, query, keys, page).await? {
+            return Ok(Start::Newest);
         }
     }
-    Ok(fewest.1)
+    Ok(fewest(reader, &terms, FEW).await?.map_or(Start::Newest, Start::Terms))
+}
+
+/// The terms that name the fewest studies, if those are at most `most`.
+async fn fewest<'a>(reader: &mut Reader, terms: &[Terms<'a>], most: i64) -> Result<Option<Terms<'a>>, IndexError> {
+    let mut sql = Sql::new("SELECT 0");
+    for terms in terms {
+        sql.push(", (SELECT count(*) FROM (SELECT 1");
+        push_from_terms(&mut sql, terms);
+        sql.push(" LIMIT ").push_bind(most + 1).push("))");
+    }
+    let counts = sql.build().fetch_one(&mut **reader).await?;
+    let (mut least, mut found) = (most + 1, None);
+    for (at, terms) in terms.iter().enumerate() {
+        let count: i64 = counts.try_get(at + 1)?;
+        if count < least {
+            (least, found) = (count, Some(*terms));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a short walk from the newest study finds a whole page: what matches often matches soon, and
+/// then nothing need be sorted.
+async fn fills(reader: &mut Reader, query: &Query, keys: &[Key<'_>], page: i64) -> Result<bool, IndexError> {
+    let mut sql = Sql::new("SELECT count(*) FROM (SELECT 1 FROM (SELECT ");
+    sql.push(WALKED_COLUMNS).push(" FROM ").push(engine::STUDIES_NEWEST_FIRST);
+    sql.push(" ORDER BY study_date DESC, study_time DESC, id DESC LIMIT ").push_bind(page.saturating_mul(4 * RARE));
+    sql.push(") AS study WHERE 1");
+    keys.iter().try_for_each(|(attribute, rule)| matching::push(&mut sql, attribute, rule, query.fuzzy))?;
+    sql.push(" LIMIT ").push_bind(page).push(")");
+    Ok(sql.build().fetch_one(&mut **reader).await?.try_get::<i64, _>(0)? >= page)
 }
 
 /// The kind of `term` rows that hold the attribute's values, for keys that say more than `?`.

@@ -1,6 +1,6 @@
 use super::{fixture, instance, range, single, tag, wildcard};
 use crate::domain::level::Level;
-use crate::domain::query::{Match, Query};
+use crate::domain::query::{Match, Page, Query};
 use crate::index::{Index, IndexError, IndexSettings};
 use std::time::Duration;
 
@@ -18,6 +18,36 @@ async fn studies_come_newest_first_and_a_limit_says_that_there_is_more() {
     assert_eq!(page.rows.iter().map(|row| row.study.as_str()).collect::<Vec<_>>(), ["1.4", "1.1"]);
     query.offset = 2;
     assert!(!at.search(query).await.more);
+}
+
+#[tokio::test]
+async fn a_page_of_a_common_name_is_the_beginning_of_all_of_them() {
+    let at = fixture().await;
+    let studies = (1..=90).map(|n| {
+        let name = if n % 9 == 0 { "Rare^Ann" } else { "Common^Ann" };
+        let (date, modality) =
+            (format!("2026{:02}{:02}", 1 + n % 12, 1 + n % 28), if n % 2 == 0 { "CT" } else { "MR" });
+        instance(n, 1, 1, &[("PatientName", name), ("StudyDate", &date), ("Modality", modality)])
+    });
+    at.record(studies.collect()).await;
+    for pattern in ["comm*", "*ommo*", "*ann", "rare*", "*are*", "none*"] {
+        for modality in ["CT", "MR", ""] {
+            let mut query = Query::new(Level::Study);
+            query.keys.push((tag("PatientName"), wildcard(pattern)));
+            if !modality.is_empty() {
+                query.keys.push((tag("ModalitiesInStudy"), single(modality)));
+            }
+            let uids = |page: Page| -> Vec<_> { page.rows.into_iter().map(|row| row.study).collect() };
+            let all = uids(at.index.search(&query).await.unwrap());
+            for (limit, offset) in [(1, 0), (2, 1), (3, 40), (25, 70)] {
+                (query.limit, query.offset) = (Some(limit), offset);
+                let (from, to) = (all.len().min(offset as usize), all.len().min((offset + limit) as usize));
+                let page = at.index.search(&query).await.unwrap();
+                assert_eq!(page.more, to < all.len(), "{pattern} {modality} {limit} {offset}");
+                assert_eq!(uids(page), all[from..to], "{pattern} {modality} {limit} {offset}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
