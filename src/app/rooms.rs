@@ -23,6 +23,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 pub(super) struct Rooms {
     pub index: Index,
@@ -82,6 +83,7 @@ impl Rooms {
             tokens: Tokens::new(self.index.clone(), self.clock.clone()),
             reads: Reads::new(self.index.clone()),
             uploads: Uploads::new(&config.limits),
+            waiters: Semaphore::new(config.limits.change_waiters as usize),
             ae_title: config.dicom.ae_title.clone(),
             viewer: web.ohif_dir.as_deref().and_then(Viewer::open).map(Arc::new),
             oidc: self.oidc.clone().filter(|_| web.oidc.is_some()),

@@ -4,11 +4,12 @@
 use super::ReceiveError;
 use super::commit::{Arrival, Content};
 use super::conflict::{Known, severity};
-use super::receive::Received;
+use super::receive::{Received, admits};
 use super::shared::Shared;
 use crate::config::ConflictAnswer;
 use crate::domain::arrival::Severity;
 use crate::domain::instance::{InstanceFacts, StoredFile};
+use crate::domain::restriction::Restriction;
 use crate::domain::uid::{SopInstanceUid, StudyInstanceUid};
 use crate::index::{self, Existing, IndexError, NewConflict, NewInstance, NewQuarantined, Recording};
 use crate::store::{Folder, PartFile, Place};
@@ -86,7 +87,7 @@ impl<'a> Batch<'a> {
                 };
                 self.quarantine(part, row, reason).map(|kept| Some((Err(refusal.into()), kept)))
             }
-            Content::Instance { facts, conflict, dataset_offset, transfer_syntax_uid } => {
+            Content::Instance { facts, conflict, only, dataset_offset, transfer_syntax_uid } => {
                 let file = StoredFile {
                     path: String::new(),
                     size_bytes: digests.size_bytes,
@@ -96,7 +97,10 @@ impl<'a> Batch<'a> {
                     transfer_syntax_uid,
                 };
                 let new = NewInstance { facts: *facts, file, received_at_ms, source };
-                self.instance(part, new, conflict)
+                match only.is_none_or(|only| self.is_inside(&new, &only)) {
+                    true => self.instance(part, new, conflict),
+                    false => Err(ReceiveError::NotAuthorized),
+                }
             }
         };
         match outcome {
@@ -156,6 +160,18 @@ impl<'a> Batch<'a> {
             source: new.source,
         });
         Ok(Some((Ok(received), Kept::Conflict(part, size_bytes))))
+    }
+
+    /// Whether a newcomer from somebody restricted leaves alone what is outside: a study of its UID, or an
+    /// instance of its UID, would otherwise be marked as in doubt.
+    fn is_inside(&self, new: &NewInstance, only: &Restriction) -> bool {
+        let study = self.recording.as_ref().is_none_or(|known| known.admits(&new.facts.study_instance_uid, only));
+        let instance = self.existing.get(&new.facts.sop_instance_uid).is_none_or(|first| first.is_within(only));
+        let touched = |other: &&NewInstance| {
+            other.facts.study_instance_uid == new.facts.study_instance_uid
+                || other.facts.sop_instance_uid == new.facts.sop_instance_uid
+        };
+        study && instance && self.rows.instances.iter().filter(touched).all(|other| admits(only, &other.facts))
     }
 
     /// Whether the same bytes are kept as a conflict already. A file without its row is a leftover of a

@@ -9,6 +9,7 @@ use super::shared::Shared;
 use super::{ReceiveError, Source};
 use crate::config::ConflictAnswer;
 use crate::domain::instance::InstanceFacts;
+use crate::domain::restriction::Restriction;
 use crate::domain::uid::TransferSyntaxUid;
 use crate::store::{Digests, PartFile};
 use std::panic::AssertUnwindSafe;
@@ -37,6 +38,7 @@ pub(super) enum Content {
     Instance {
         facts: Box<InstanceFacts>,
         conflict: ConflictAnswer,
+        only: Option<Restriction>,
         dataset_offset: u32,
         transfer_syntax_uid: TransferSyntaxUid,
     },

@@ -54,6 +54,10 @@ pub enum ReceiveError {
     /// The instance belongs to another study than the one that it was offered for. Nothing is kept of it.
     #[error("instance belongs to another study")]
     OtherStudy,
+    /// Its sender may only add to what they may see, and it is, or would come to be, something else (0x0124). Nothing
+    /// of it is kept.
+    #[error("instance is not of the patient or study that the caller is restricted to")]
+    NotAuthorized,
 }
 
 impl From<StoreError> for ReceiveError {

@@ -25,6 +25,7 @@ mod verify;
 
 pub use crate::domain::arrival::{Severity, Source};
 pub use crate::index::IndexError as SearchError;
+pub use crate::index::changes::{Change, Changes};
 pub use crate::index::delete::{AffectedLink, Deleted};
 pub use crate::index::deleted::DeletionRow;
 pub use crate::index::{InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};

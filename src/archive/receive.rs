@@ -7,6 +7,7 @@ use super::{InstanceUids, ReceiveError, Severity, Source};
 use crate::config::ConflictAnswer;
 use crate::domain::instance::{InstanceFacts, hex_tag};
 use crate::domain::reading::{ReadError, Reading};
+use crate::domain::restriction::Restriction;
 use crate::domain::transfer_syntax::TransferSyntax;
 use crate::domain::uid::{SopClassUid, SopInstanceUid, StudyInstanceUid};
 use crate::store::{PartFile, part10};
@@ -33,6 +34,8 @@ pub struct Offer {
     pub sop_instance_uid: Option<SopInstanceUid>,
     /// Only an instance of this study is taken.
     pub study_instance_uid: Option<StudyInstanceUid>,
+    /// Only what is inside is taken, and only into studies that are.
+    pub only: Option<Restriction>,
     /// What to answer when the UID is taken by other content.
     pub conflict: ConflictAnswer,
 }
@@ -58,6 +61,7 @@ pub struct Intake {
     conflict: ConflictAnswer,
     transfer_syntax: &'static TransferSyntax,
     study_instance_uid: Option<StudyInstanceUid>,
+    only: Option<Restriction>,
     part: PartFile,
     name: Name,
     dataset_bytes: u64,
@@ -89,6 +93,7 @@ impl Intake {
             conflict: offer.conflict,
             transfer_syntax: offer.transfer_syntax,
             study_instance_uid: offer.study_instance_uid,
+            only: offer.only,
             part,
             name: Name::Gathering(Vec::new()),
             dataset_bytes: 0,
@@ -197,6 +202,11 @@ impl Intake {
         {
             return Err(ReceiveError::OtherStudy);
         }
+        if let (Ok(facts), Some(only)) = (&read, &self.only)
+            && !admits(only, facts)
+        {
+            return Err(ReceiveError::NotAuthorized);
+        }
         let uids = read.as_ref().ok().map(|facts| InstanceUids {
             study: facts.study_instance_uid.clone(),
             series: facts.series_instance_uid.clone(),
@@ -209,6 +219,7 @@ impl Intake {
             Ok(facts) => Content::Instance {
                 facts: Box::new(facts),
                 conflict: self.conflict,
+                only: self.only,
                 dataset_offset,
                 transfer_syntax_uid: self.transfer_syntax.uid(),
             },
@@ -258,6 +269,12 @@ impl Committing {
 /// A data set that does not say what it is. Nothing is kept of it, because nothing could name it.
 fn unnamed(error: ReadError) -> ReceiveError {
     Refusal::Undecodable(error).into()
+}
+
+/// Whether an instance is inside, by what it says of itself.
+pub(super) fn admits(only: &Restriction, facts: &InstanceFacts) -> bool {
+    let (patient_id, issuer) = facts.patient();
+    only.admits(&facts.study_instance_uid, patient_id, issuer)
 }
 
 /// The command and the data set must name the same class and instance (PS3.4 §B.2.2, status 0xA900).

@@ -82,6 +82,7 @@ impl Archive {
                 sop_class_uid: Some(class),
                 sop_instance_uid: Some(instance),
                 study_instance_uid: None,
+                only: None,
                 conflict: ConflictAnswer::Keep,
             })?;
             copy(&reader, length as u64, |portion| intake.write(portion))?;

@@ -1,6 +1,6 @@
 //! The only way to find: the index answers, no file is opened.
 
-use super::Archive;
+use super::{Archive, Changes};
 use crate::domain::instance::Selector;
 use crate::domain::level::Level;
 use crate::domain::query::{Page, Query};
@@ -8,6 +8,7 @@ use crate::domain::restriction::Restriction;
 use crate::domain::uid::StudyInstanceUid;
 use crate::index::{IndexError, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
 use futures_util::Stream;
+use tokio::sync::watch;
 
 impl Archive {
     pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
@@ -46,5 +47,13 @@ impl Archive {
     }
     pub async fn series_of(&self, study: &StudyInstanceUid) -> Result<Vec<SeriesRow>, IndexError> {
         self.shared.index.series_of(study).await
+    }
+    /// What was stored and deleted after number `since`, for somebody who may see no more than `only`.
+    pub async fn changes(&self, since: i64, limit: u32, only: Option<&Restriction>) -> Result<Changes, IndexError> {
+        self.shared.index.changes(since, limit, only).await
+    }
+    /// The number of the last change, as it grows.
+    pub fn committed(&self) -> watch::Receiver<i64> {
+        self.shared.index.committed()
     }
 }

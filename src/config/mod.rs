@@ -207,6 +207,8 @@ pub struct Limits {
     pub tls_handshakes: u32,
     pub tls_handshakes_per_address: u32,
     pub http_handler_timeout: Span,
+    /// Callers that wait for changes at once (`/api/v1/changes?wait=`).
+    pub change_waiters: u32,
     pub patient_body: Bytes,
     pub api_body: Bytes,
     /// STOW-RS: requests at once, bytes and parts of one, and how long one may bring less than 1 KiB a
@@ -423,6 +425,7 @@ impl Default for Limits {
             tls_handshakes: 256,
             tls_handshakes_per_address: 32,
             http_handler_timeout: Span::seconds(30),
+            change_waiters: 64,
             patient_body: Bytes::kib(8),
             api_body: Bytes::mib(1),
             uploads: 32,

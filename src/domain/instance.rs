@@ -1,7 +1,7 @@
 //! What is known of one instance after its data set went by once. These values cross every room: the
 //! reading pass makes them, the index keeps them, retrieval and packages are computed from them.
 
-use super::attributes::Attributes;
+use super::attributes::{Attributes, tags};
 use super::level::Level;
 use super::metadata::Metadata;
 use super::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntaxUid};
@@ -19,6 +19,14 @@ pub struct InstanceFacts {
     pub attributes: Attributes,
     pub pixels: Option<PixelFacts>,
     pub metadata: Metadata,
+}
+
+impl InstanceFacts {
+    /// Patient ID (0010,0020) and Issuer of Patient ID (0010,0021), empty when absent.
+    pub fn patient(&self) -> (&str, &str) {
+        let value = |tag| self.attributes.first(tag).unwrap_or_default();
+        (value(tags::PATIENT_ID), value(tags::ISSUER_OF_PATIENT_ID))
+    }
 }
 
 /// The Image Pixel Module (PS3.3 §C.7.6.3) and where the data is. Values are as declared: nothing here

@@ -44,6 +44,7 @@ async fn receive(archive: &Archive, series: &str, number: u8, syntax: &str, more
         sop_class_uid: SopClassUid::parse(uids::CT_IMAGE_STORAGE).ok(),
         sop_instance_uid: SopInstanceUid::parse(&instance).ok(),
         study_instance_uid: None,
+        only: None,
         conflict: ConflictAnswer::Keep,
     };
     let mut intake = archive.begin(offer).unwrap();

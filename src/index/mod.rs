@@ -5,6 +5,7 @@
 //! others read, opened when they are needed. Study and series rows carry their aggregates, so that a
 //! query touches only the rows it answers with. The room refuses to know files: it holds their paths.
 
+pub mod changes;
 mod columns;
 pub mod delete;
 pub mod deleted;

@@ -17,6 +17,7 @@ use crate::domain::arrival::{Severity, Source, Uploader};
 use crate::domain::attributes::tags;
 use crate::domain::instance::InstanceFacts;
 use crate::domain::level::Level;
+use crate::domain::restriction::Restriction;
 use crate::domain::uid::{SopInstanceUid, StudyInstanceUid};
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -169,6 +170,15 @@ impl Recording<'_> {
     /// Those of the instances it was begun with that are stored; to be taken once.
     pub fn existing(&mut self) -> HashMap<SopInstanceUid, Existing> {
         std::mem::take(&mut self.existing)
+    }
+
+    /// Whether a study is inside as it stands now; one that is not there yet is. Of the studies that it was begun
+    /// with.
+    pub fn admits(&self, study: &StudyInstanceUid, only: &Restriction) -> bool {
+        self.rows.studies.get(study.as_str()).is_none_or(|known| {
+            let value = |tag| columns::first(&known.attributes, tag);
+            !known.blocked && only.admits(study, value(tags::PATIENT_ID), value(tags::ISSUER_OF_PATIENT_ID))
+        })
     }
 
     /// Keeps a batch: instance rows, study and series aggregates and revisions, audit rows. One

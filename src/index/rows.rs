@@ -2,9 +2,10 @@
 
 use crate::audit::Event;
 use crate::domain::arrival::{Severity, Source};
-use crate::domain::attributes::Attributes;
+use crate::domain::attributes::{Attributes, tags};
 use crate::domain::instance::{InstanceFacts, PixelFacts, Selector, StoredFile};
 use crate::domain::metadata::Metadata;
+use crate::domain::restriction::Restriction;
 use crate::domain::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 use dicom_core::Tag;
 
@@ -63,6 +64,13 @@ pub struct Existing {
     pub file: StoredFile,
     /// Of the instance, its series, its study and its patient; aggregates left out.
     pub attributes: Attributes,
+}
+
+impl Existing {
+    pub fn is_within(&self, only: &Restriction) -> bool {
+        let value = |tag| self.attributes.first(tag).unwrap_or_default();
+        only.admits(&self.study_instance_uid, value(tags::PATIENT_ID), value(tags::ISSUER_OF_PATIENT_ID))
+    }
 }
 
 /// The UIDs of one instance.

@@ -365,7 +365,7 @@ fn push_from(sql: &mut Sql, level: Level, start: &Start<'_>) {
 }
 
 /// What lies outside does not exist for this caller; neither does a study whose patient is in doubt.
-fn push_only(sql: &mut Sql, only: &Restriction) {
+pub(super) fn push_only(sql: &mut Sql, only: &Restriction) {
     sql.push(" AND study.blocked = 0");
     if let Some(studies) = &only.studies {
         sql.push(" AND study.study_instance_uid IN (");

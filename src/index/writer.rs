@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Mutex, MutexGuard, Notify};
+use tokio::sync::{Mutex, MutexGuard, Notify, watch};
 
 /// How long writing must have paused before the WAL is copied.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -40,13 +40,16 @@ pub(super) struct Writer {
     /// Bytes written since the last checkpoint, roughly.
     written: AtomicU64,
     wake: Notify,
+    /// The number of the last change that is committed.
+    committed: watch::Sender<i64>,
 }
 
 impl Writer {
     pub(super) async fn new(mut connection: SqliteConnection) -> Result<Arc<Self>, IndexError> {
         let heads = read_heads(&mut connection).await?;
-        let writing = Writing { connection: Some(connection), heads, unfinished: false };
-        Ok(Arc::new(Self { writing: Mutex::new(writing), written: AtomicU64::new(0), wake: Notify::new() }))
+        let writing = Mutex::new(Writing { connection: Some(connection), heads, unfinished: false });
+        let (written, wake, committed) = (AtomicU64::new(0), Notify::new(), watch::Sender::new(heads.instance));
+        Ok(Arc::new(Self { writing, written, wake, committed }))
     }
 
     /// Waits for the turn to write. The transaction is not begun: that is for a statement that
@@ -65,6 +68,10 @@ impl Writer {
             return Err(IndexError::Busy);
         }
         Ok(Turn { heads: writing.heads, writing, writer: self, now_ms: clock.now_ms() })
+    }
+
+    pub(super) fn committed(&self) -> watch::Receiver<i64> {
+        self.committed.subscribe()
     }
 
     /// After a test has written rows behind the writer's back.
@@ -162,6 +169,8 @@ impl Turn<'_> {
         self.writing.unfinished = false;
         self.writer.written.fetch_add(bytes.saturating_add(32 << 10), Ordering::Relaxed);
         self.writer.wake.notify_one();
+        let last = self.heads.instance;
+        self.writer.committed.send_if_modified(|known| std::mem::replace(known, last) != last);
     }
 }
 

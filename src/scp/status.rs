@@ -56,6 +56,7 @@ pub fn of(error: &ReceiveError) -> Answer {
         ReceiveError::ConflictRejected => {
             Answer::refused(Failure::DATA_SET_DOES_NOT_MATCH, &error.to_string()).offending(tags::SOP_INSTANCE_UID)
         }
+        ReceiveError::NotAuthorized => Answer::refused(Failure::NOT_AUTHORIZED, &error.to_string()),
         ReceiveError::OtherStudy => {
             Answer::refused(Failure::CANNOT_UNDERSTAND, &error.to_string()).offending(tags::STUDY_INSTANCE_UID)
         }
@@ -90,6 +91,7 @@ mod tests {
             (ReceiveError::ClassNotSupported, 0x0122, Some(tags::SOP_CLASS_UID)),
             (ReceiveError::ConflictRejected, 0xA900, Some(tags::SOP_INSTANCE_UID)),
             (ReceiveError::OtherStudy, 0xC000, Some(tags::STUDY_INSTANCE_UID)),
+            (ReceiveError::NotAuthorized, 0x0124, None),
         ];
         for (error, status, offending) in cases {
             let answer = of(&error);

@@ -82,6 +82,7 @@ fn offer(caller: &Caller, address: IpAddr, context: &Context, request: &CommandS
         sop_class_uid: Some(class),
         sop_instance_uid: Some(instance),
         study_instance_uid: None,
+        only: None,
         conflict: caller.conflict,
     })
 }

@@ -43,6 +43,7 @@ use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::ops::Deref;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What the handlers of `[web]` and of the control socket share.
 #[derive(Clone)]
@@ -58,6 +59,8 @@ pub struct WebParts {
     pub imaging: Imaging,
     pub reads: Reads,
     pub uploads: dicomweb::Uploads,
+    /// Places of those who wait for changes.
+    pub waiters: Semaphore,
     /// Ours, as answers name it (Retrieve AE Title).
     pub ae_title: AeTitle,
     pub config: config::Web,

@@ -29,7 +29,11 @@ const OPEN: &[&str] = &[
     "/dicom-web/studies/count",
     "/dicom-web/series/count",
     "/dicom-web/instances/count",
+    "/api/v1/changes",
 ];
+
+/// POST to these is held to the restriction instance by instance (`archive::Offer::only`).
+const STORES: &[&str] = &["/dicom-web/studies", "/dicom-web/studies/{study}"];
 
 /// `Ok` for what this caller may ask; handlers still ask for the scope.
 pub(super) async fn check(web: &Web, caller: &Caller, request: &Parts) -> Result<(), Problem> {
@@ -38,9 +42,11 @@ pub(super) async fn check(web: &Web, caller: &Caller, request: &Parts) -> Result
     let mut parts = request.clone();
     let named = RawPathParams::from_request_parts(&mut parts, &()).await.ok();
     let in_path = named.as_ref().and_then(|named| named.iter().find(|(name, _)| *name == "study"));
+    let stores = request.method == Method::POST && STORES.contains(&route.as_str());
     let study = match in_path {
         Some((_, study)) => StudyInstanceUid::parse(study).ok(),
         None if route.as_str() == uri::PATH => uri::study_of(request.uri.query()),
+        None if stores => return Ok(()),
         None => {
             let reads = matches!(request.method, Method::GET | Method::HEAD | Method::OPTIONS);
             return if reads && OPEN.contains(&route.as_str()) { Ok(()) } else { Err(closed()) };
@@ -50,6 +56,8 @@ pub(super) async fn check(web: &Web, caller: &Caller, request: &Parts) -> Result
     let Some(study) = study else { return Ok(()) };
     match web.archive.shows(only, &study).await? {
         true => Ok(()),
+        // A study of their own may begin; whether it is theirs, each instance says.
+        false if stores && only.may_admit(&study) && web.archive.study(&study).await?.is_none() => Ok(()),
         false => Err(Problem::not_found("There is no such study.")),
     }
 }
@@ -106,6 +114,9 @@ mod tests {
                         let status = client.status(&who, route.method, &path(1), route.body).await;
                         assert!(![401, 403, 404].contains(&status), "{status} {} {}", route.method, route.path);
                     }
+                } else if (route.method, route.path) == ("POST", "/dicom-web/studies") {
+                    let status = client.status(&who, route.method, &path(1), route.body).await;
+                    assert_eq!(status, 400, "held to the restriction by its instances");
                 } else if !(["GET", "OPTIONS"].contains(&route.method) && super::OPEN.contains(&route.path)) {
                     let status = client.status(&who, route.method, &path(1), route.body).await;
                     assert_eq!(status, 403, "{} {}", route.method, route.path);

@@ -24,6 +24,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Response, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 /// Who asks.
@@ -88,6 +89,7 @@ impl Client {
             access,
             reads: Reads::new(index.clone()),
             uploads: Uploads::new(&limits),
+            waiters: Semaphore::new(limits.change_waiters as usize),
             tokens: Tokens::new(index, clock.clone()),
             oidc: None,
             ae_title: AeTitle::of_this_product(),
@@ -109,6 +111,7 @@ impl Client {
             sop_class_uid: SopClassUid::parse(dataset.sop_class_uid).ok(),
             sop_instance_uid: SopInstanceUid::parse(&dataset.sop_instance_uid).ok(),
             study_instance_uid: None,
+            only: None,
             conflict: config::ConflictAnswer::Keep,
         };
         let mut intake = self.web.archive.begin(offer).unwrap();
@@ -234,6 +237,11 @@ impl Dataset {
         let uids = [format!("1.2.{n}"), format!("1.3.{n}"), format!("1.4.{n}")];
         let [study, series, instance] = uids.each_ref().map(String::as_str);
         Self::of("1.2.840.10008.1.2.1", [study, series, instance, patient_id], 1, 1, Pixels::Words)
+    }
+
+    /// One image of this study under this SOP Instance UID.
+    pub fn in_study(study: &str, instance: &str, patient_id: &str) -> Self {
+        Self::of("1.2.840.10008.1.2.1", [study, "1.3.9", instance, patient_id], 1, 1, Pixels::Words)
     }
 
     fn of(

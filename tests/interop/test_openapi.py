@@ -26,6 +26,9 @@ positive_data_acceptance.expected-statuses = ["2xx", "3xx", "401", "403", "404",
 include-path = "/wado"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "304", "400", "404", "406", "422"]
 [[operations]]
+include-path-regex = "/(rendered|thumbnail)$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", "400", "401", "403", "404", "406", "409", "422", "5xx"]
+[[operations]]
 include-name = ["POST /dicom-web/studies", "POST /dicom-web/studies/{study}"]
 enabled = false
 [[operations]]

@@ -63,6 +63,7 @@ impl Bench {
             sop_class_uid: SopClassUid::parse(class).ok(),
             sop_instance_uid: SopInstanceUid::parse(instance).ok(),
             study_instance_uid: None,
+            only: None,
             conflict: ConflictAnswer::Keep,
         };
         let mut intake = self.archive.begin(offer).unwrap();

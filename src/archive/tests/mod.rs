@@ -181,6 +181,7 @@ impl Data {
             sop_class_uid: Some(SopClassUid::parse(CT).unwrap()),
             sop_instance_uid: SopInstanceUid::parse(self.command_instance.as_ref().unwrap_or(&self.instance)).ok(),
             study_instance_uid: None,
+            only: None,
             conflict: self.conflict,
         }
     }

@@ -1,4 +1,4 @@
-//! One JSON array out of the stored pieces of many instances, in chunks, at flat memory.
+//! One JSON array, or one line each, out of the stored pieces of many instances, in chunks, at flat memory.
 
 use super::encoder::escape;
 use super::{Metadata, MetadataError};
@@ -13,6 +13,20 @@ pub enum Form {
     Identity,
 }
 
+/// What stands around the instances.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    open: &'static [u8],
+    between: &'static [u8],
+    close: &'static [u8],
+    /// Without any instance.
+    nothing: &'static [u8],
+}
+
+const ARRAY: Frame = Frame { open: b"[", between: b",", close: b"]", nothing: b"[]" };
+/// An object a line (NDJSON), which says what it holds.
+const LINES: Frame = Frame { open: b"{\"instance\":", between: b"}\n{\"instance\":", close: b"}\n", nothing: b"" };
+
 /// Chunks are about this long.
 const CHUNK: usize = 64 << 10;
 
@@ -20,6 +34,9 @@ const CHUNK: usize = 64 << 10;
 /// nothing more, and its end by [`Assembler::finish`].
 pub struct Assembler {
     form: Form,
+    frame: Frame,
+    /// Lines before the first instance.
+    head: Vec<u8>,
     /// Of the text so far.
     crc: crc32fast::Hasher,
     length: u64,
@@ -41,8 +58,17 @@ struct Waiting {
 }
 
 impl Assembler {
+    /// One array.
     pub fn new(form: Form) -> Self {
-        Self { form, crc: crc32fast::Hasher::new(), length: 0, begun: false, waiting: VecDeque::new(), inflate: None }
+        Self::framed(form, ARRAY, Vec::new())
+    }
+    /// `{"instance": ...}` a line, behind the lines of `head`.
+    pub fn lines(form: Form, head: Vec<u8>) -> Self {
+        Self::framed(form, LINES, head)
+    }
+    fn framed(form: Form, frame: Frame, head: Vec<u8>) -> Self {
+        let (crc, waiting) = (crc32fast::Hasher::new(), VecDeque::new());
+        Self { form, frame, head, crc, length: 0, begun: false, waiting, inflate: None }
     }
 
     /// Appends an instance; its BulkDataURIs are `<base_url>/bulkdata/<path>`.
@@ -79,15 +105,15 @@ impl Assembler {
         while let Some(chunk) = self.next_chunk()? {
             out.extend_from_slice(&chunk);
         }
+        let close = if self.begun { self.frame.close } else { self.frame.nothing };
         if !self.begun {
             self.begin(&mut out);
-            self.text(b"[", &mut out);
         }
         match self.form {
-            Form::Identity => out.push(b']'),
+            Form::Identity => out.extend_from_slice(close),
             Form::Gzip => {
                 // BFINAL, stored.
-                self.stored(1, b"]", &mut out);
+                self.stored(1, close, &mut out);
                 out.extend_from_slice(&self.crc.finalize().to_le_bytes());
                 // ISIZE is the length modulo 2^32 (RFC 1952 §2.3.1).
                 out.extend_from_slice(&(self.length as u32).to_le_bytes());
@@ -102,6 +128,8 @@ impl Assembler {
             // No name, no time, unknown system: the same instances give the same bytes.
             out.extend_from_slice(&[0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF]);
         }
+        let head = std::mem::take(&mut self.head);
+        self.text(&head, out);
     }
 
     /// Writes as much of an instance as a chunk takes; true when that was all.
@@ -109,10 +137,10 @@ impl Assembler {
         if !one.begun {
             one.begun = true;
             if self.begun {
-                self.text(b",", out);
+                self.text(self.frame.between, out);
             } else {
                 self.begin(out);
-                self.text(b"[", out);
+                self.text(self.frame.open, out);
             }
             if let Some(inflate) = &mut self.inflate {
                 inflate.reset(false);

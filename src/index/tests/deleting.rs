@@ -4,6 +4,7 @@ use super::*;
 use crate::audit::{Actor, Kind};
 use crate::domain::instance::Selector;
 use crate::domain::level::Level;
+use crate::index::changes::Changes;
 use crate::index::deleted::Fate;
 
 fn selector(study: u32, series: Option<u32>, instance: Option<u32>) -> Selector {
@@ -116,6 +117,11 @@ async fn no_number_is_used_twice_not_even_after_a_restart_without_what_was_delet
     index.record(Batch { instances: vec![instance(3, 1, 1, &[])], ..Batch::default() }).await.unwrap();
     let deleted = index.delete(&selector(3, None, None), &Actor::Operator, None).await.unwrap().unwrap();
     assert_eq!(deleted.sequence, 8);
+    // Who has seen number 5 and not 6 has missed a deletion that is not told any more.
+    for (since, told) in [(0, true), (5, false), (6, true), (8, true), (9, false)] {
+        let changes = index.changes(since, 10, None).await.unwrap();
+        assert_eq!(matches!(changes, Changes::Told { .. }), told, "{since}");
+    }
 }
 
 #[tokio::test]

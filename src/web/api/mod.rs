@@ -1,6 +1,7 @@
 //! `/api/v1`: JSON for programs and for the command line. Described at `/api/v1/openapi.json`.
 
 pub mod body;
+mod changes;
 mod deletions;
 mod links;
 pub(in crate::web) mod openapi;
@@ -8,6 +9,7 @@ pub(in crate::web) mod openapi;
 pub(in crate::web) use openapi::DOCUMENT;
 mod status;
 pub mod tokens;
+mod viewers;
 
 use super::Web;
 use axum::Router;
@@ -19,6 +21,8 @@ pub fn router() -> Router<Web> {
     Router::new()
         .route("/openapi.json", get(openapi::document))
         .route("/status", get(status::status))
+        .route("/changes", get(changes::changes))
+        .route("/studies/{study}/viewers", get(viewers::viewers))
         .merge(links::router())
         .merge(deletions::router())
 }

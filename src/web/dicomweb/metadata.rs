@@ -3,11 +3,14 @@
 
 use super::accept::takes_gzip;
 use super::asked::Asked;
+use super::json::Frame;
 use super::representation::REVALIDATE;
 use super::{base_tag, instance_url, media, xml};
 use crate::archive::{InstanceUids, SearchError};
 use crate::domain::instance::Selector;
+use crate::domain::level::Level;
 use crate::domain::metadata::{Assembler, Form, Metadata};
+use crate::domain::query::{Include, Query};
 use crate::web::Web;
 use crate::web::conditional::{not_modified, precondition_fails};
 use crate::web::problem::{Problem, another_version};
@@ -24,13 +27,39 @@ const WRITER_VERSION: u32 = 1;
 /// `GET .../metadata` of a study, series or instance.
 pub async fn metadata(asked: Asked) -> Result<Response, Problem> {
     let media = media::model(&asked.accept())?;
-    let xml = media == media::DICOM_XML;
-    let gzip = takes_gzip(asked.headers()) && !xml;
+    answer(asked, if media == media::DICOM_XML { Shape::Xml } else { Shape::Array(media) }).await
+}
+
+/// `GET /studies/{study}/bootstrap`, ours: all that a viewer asks for before the first image, in one answer of a JSON
+/// object a line: `{"study": ...}`, `{"series": ...}` each, `{"instance": ...}` each.
+pub async fn bootstrap(asked: Asked) -> Result<Response, Problem> {
+    if asked.accept().choose(&[NDJSON]).is_none() {
+        return Err(Problem::not_acceptable("This resource is served as application/x-ndjson."));
+    }
+    answer(asked, Shape::Lines).await
+}
+
+/// One JSON object a line.
+pub const NDJSON: &str = "application/x-ndjson";
+
+/// What is made of the stored pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// As this media type.
+    Array(&'static str),
+    Lines,
+    Xml,
+}
+
+async fn answer(asked: Asked, shape: Shape) -> Result<Response, Problem> {
+    let gzip = takes_gzip(asked.headers()) && shape != Shape::Xml;
     let version = version(&asked.web, &asked.selector).await?.ok_or_else(|| asked.nothing_there())?;
-    let coding = match (xml, gzip) {
-        (true, _) => "x",
-        (false, true) => "g",
-        (false, false) => "i",
+    let coding = match (shape, gzip) {
+        (Shape::Xml, _) => "x",
+        (Shape::Array(_), true) => "g",
+        (Shape::Array(_), false) => "i",
+        (Shape::Lines, true) => "lg",
+        (Shape::Lines, false) => "li",
     };
     let etag = format!("\"{version}-{WRITER_VERSION}{coding}-{:x}\"", base_tag(&asked.base));
 
@@ -46,7 +75,14 @@ pub async fn metadata(asked: Asked) -> Result<Response, Problem> {
         return Ok(response);
     }
     asked.noted().await;
-    headers.insert(header::CONTENT_TYPE, if xml { xml::CONTENT_TYPE } else { HeaderValue::from_static(media) });
+    headers.insert(
+        header::CONTENT_TYPE,
+        match shape {
+            Shape::Xml => xml::CONTENT_TYPE,
+            Shape::Array(media) => HeaderValue::from_static(media),
+            Shape::Lines => HeaderValue::from_static(NDJSON),
+        },
+    );
     if gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
@@ -55,8 +91,14 @@ pub async fn metadata(asked: Asked) -> Result<Response, Problem> {
         Method::HEAD => {
             Body::from_stream(futures_util::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>())
         }
-        _ if xml => xml::parts(assembled(&asked, false)),
-        _ => assembled(&asked, gzip),
+        _ => {
+            let form = if gzip { Form::Gzip } else { Form::Identity };
+            match shape {
+                Shape::Xml => xml::parts(assembled(&asked, Assembler::new(form))),
+                Shape::Array(_) => assembled(&asked, Assembler::new(form)),
+                Shape::Lines => assembled(&asked, Assembler::lines(form, head(&asked).await?)),
+            }
+        }
     };
     Ok(response)
 }
@@ -82,9 +124,30 @@ async fn version(web: &Web, selector: &Selector) -> Result<Option<String>, Probl
 /// The first row leaves at once; later ones gather until a chunk is worth a system call.
 const GATHERED: usize = 48 << 10;
 
-fn assembled(asked: &Asked, gzip: bool) -> Body {
+/// The lines of the study and of its series, with the attributes of a search.
+async fn head(asked: &Asked) -> Result<Vec<u8>, Problem> {
+    let mut lines = Vec::new();
+    for (level, name) in [(Level::Study, "study"), (Level::Series, "series")] {
+        let frame = Frame { level, root: asked.base.dicomweb(), ae_title: asked.web.ae_title.to_string() };
+        let mut query = Query { study: Some(asked.selector.study.clone()), include: Include::All, ..Query::new(level) };
+        loop {
+            let page = asked.web.archive.search(&query).await?;
+            for found in &page.rows {
+                // Writing to memory does not fail, and the values hold nothing that JSON cannot say.
+                let _ = serde_json::to_writer(&mut lines, &serde_json::json!({ name: frame.render(found) }));
+                lines.push(b'\n');
+            }
+            if !page.more {
+                break;
+            }
+            query.offset = query.offset.saturating_add(u32::try_from(page.rows.len()).unwrap_or(u32::MAX));
+        }
+    }
+    Ok(lines)
+}
+
+fn assembled(asked: &Asked, assembler: Assembler) -> Body {
     let rows = asked.web.archive.metadata(&asked.selector).boxed();
-    let assembler = Assembler::new(if gzip { Form::Gzip } else { Form::Identity });
     let start = Assembling { rows, assembler: Some(assembler), root: asked.base.dicomweb(), worth_sending: 1 };
     Body::from_stream(futures_util::stream::try_unfold(start, Assembling::next))
 }

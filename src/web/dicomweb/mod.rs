@@ -3,7 +3,7 @@
 //! Files are opened for pixels only: searches and metadata come from the index, and what a body is made
 //! of is known before its first file is touched.
 
-mod accept;
+pub(in crate::web) mod accept;
 mod asked;
 mod bulk;
 mod count;
@@ -12,7 +12,7 @@ mod documents;
 mod frames;
 mod json;
 mod media;
-mod metadata;
+pub(in crate::web) mod metadata;
 mod multipart;
 mod package;
 mod params;
@@ -51,6 +51,7 @@ pub fn router() -> Router<Web> {
         .route("/instances", get(qido::instances))
         .route("/studies/{study}", get(wado::retrieve).post(stow::study).delete(delete::delete))
         .route("/studies/{study}/metadata", get(metadata::metadata))
+        .route("/studies/{study}/bootstrap", get(metadata::bootstrap))
         .route("/studies/{study}/series", get(qido::series))
         .route("/studies/{study}/instances", get(qido::instances))
         .route("/studies/{study}/series/{series}", get(wado::retrieve).delete(delete::delete))

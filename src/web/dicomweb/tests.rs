@@ -553,3 +553,45 @@ async fn searches_and_metadata_say_the_same_in_xml() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_bootstrap_says_line_by_line_what_searches_and_metadata_say() {
+    let [first, next] = [1, 2].map(|number| words(EXPLICIT_VR_LITTLE_ENDIAN, number));
+    let other = Dataset::image(EXPLICIT_VR_LITTLE_ENDIAN, 2, 1, Pixels::Words);
+    let client = with(&[first, next, other]).await;
+    let path = "/dicom-web/studies/1.2/bootstrap";
+    let answer = client.get(path, &[]).await;
+    assert_eq!(
+        (answer.status().as_u16(), text(answer.headers(), "content-type").as_str()),
+        (200, "application/x-ndjson")
+    );
+    let lines: Vec<Value> =
+        std::str::from_utf8(answer.body()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let expected = async |name: &str, path: &str| -> Vec<Value> {
+        let rows: Value = serde_json::from_slice(client.get(path, &[]).await.body()).unwrap();
+        rows.as_array().unwrap().iter().map(|row| serde_json::json!({ name: row })).collect()
+    };
+    let mut whole = expected("study", "/dicom-web/studies?StudyInstanceUID=1.2&includefield=all").await;
+    whole.extend(expected("series", "/dicom-web/studies/1.2/series?includefield=all").await);
+    whole.extend(expected("instance", "/dicom-web/studies/1.2/metadata").await);
+    let series = |mut line: Value| {
+        // A search within a study repeats the study's attributes or not, as its client asks.
+        if let Some(map) = line.get_mut("series").and_then(Value::as_object_mut) {
+            map.retain(|key, _| key.starts_with("0020") || key == "00080060");
+        }
+        line
+    };
+    let plain = |lines: Vec<Value>| lines.into_iter().map(series).collect::<Vec<_>>();
+    assert_eq!(plain(lines), plain(whole));
+
+    let gzip = client.get(path, &[("accept-encoding", "gzip")]).await;
+    let mut inflated = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzip.body()[..]), &mut inflated).unwrap();
+    assert!(inflated == answer.body()[..], "the same lines, compressed");
+    let etag = text(gzip.headers(), "etag");
+    assert_ne!(etag, text(answer.headers(), "etag"));
+    let again = client.get(path, &[("accept-encoding", "gzip"), ("if-none-match", &etag)]).await;
+    assert_eq!(again.status(), 304);
+    assert_eq!(client.get(path, &[("accept", "application/dicom+json")]).await.status(), 406);
+    assert_eq!(client.get("/dicom-web/studies/1.9/bootstrap", &[]).await.status(), 404);
+}

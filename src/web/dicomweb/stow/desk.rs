@@ -12,6 +12,7 @@ use crate::archive::{Archive, InstanceUids, Intake, Offer, ReceiveError, Receive
 use crate::config::ConflictAnswer;
 use crate::domain::compose::Piece;
 use crate::domain::failure::Failure;
+use crate::domain::restriction::Restriction;
 use crate::domain::uid::{SopClassUid, SopInstanceUid, StudyInstanceUid};
 use crate::web::Web;
 use crate::web::dicomweb::media;
@@ -56,6 +57,8 @@ pub struct Counter {
     pub archive: Archive,
     pub source: Source,
     pub study: Option<StudyInstanceUid>,
+    /// All that the caller may add to.
+    pub only: Option<Restriction>,
 }
 
 impl Counter {
@@ -103,9 +106,9 @@ struct Flying {
 }
 
 impl Desk {
-    pub fn new(web: &Web, source: Source, study: Option<StudyInstanceUid>, framing: Framing, runtime: Handle) -> Self {
+    pub fn new(web: &Web, counter: Counter, framing: Framing, runtime: Handle) -> Self {
         Self {
-            counter: Counter { archive: web.archive.clone(), source, study },
+            counter,
             framing,
             runtime,
             syncs: web.uploads.syncs.clone(),
@@ -298,6 +301,7 @@ impl Desk {
                 sop_class_uid: Some(wrapped.class),
                 sop_instance_uid: Some(wrapped.instance),
                 study_instance_uid: self.counter.study.clone(),
+                only: self.counter.only.clone(),
                 conflict: ConflictAnswer::Keep,
             })?;
             for piece in wrapped.pieces {

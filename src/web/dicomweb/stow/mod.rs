@@ -19,7 +19,6 @@ use super::accept::Accept;
 use super::media;
 use crate::archive::Source;
 use crate::config::Limits;
-use crate::domain::uid::StudyInstanceUid;
 use crate::web::Web;
 use crate::web::base_url::BaseUrl;
 use crate::web::caller::{self, Caller, Writer};
@@ -30,7 +29,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use content_type::ContentType;
-use desk::{Desk, Framing, Report};
+use desk::{Counter, Desk, Framing, Report};
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -104,22 +103,18 @@ async fn store(
     let Ok(_place) = web.uploads.requests.try_acquire() else {
         return Err(Problem::unavailable("As many uploads as limits.uploads allows are running; ask again."));
     };
-    let report = take_in(web, source(caller, &head), study, framing, body).await?;
+    let (archive, only) = (web.archive.clone(), caller.restriction.clone());
+    let counter = Counter { archive, source: source(caller, &head), study, only };
+    let report = take_in(web, counter, framing, body).await?;
     report.count();
     Ok(answer::render(&report, &base.dicomweb(), media))
 }
 
 /// Runs the desk over the body until every part has its answer.
-async fn take_in(
-    web: &Web,
-    source: Source,
-    study: Option<StudyInstanceUid>,
-    framing: Framing,
-    body: Body,
-) -> Result<Report, Problem> {
+async fn take_in(web: &Web, counter: Counter, framing: Framing, body: Body) -> Result<Report, Problem> {
     let (portions, arriving) = mpsc::channel(PORTIONS);
     let (report, reported) = oneshot::channel();
-    let desk = Desk::new(web, source, study, framing, tokio::runtime::Handle::current());
+    let desk = Desk::new(web, counter, framing, tokio::runtime::Handle::current());
     let thread = std::thread::Builder::new().name("upload".into());
     thread
         .spawn(move || drop(report.send(desk.run(arriving))))

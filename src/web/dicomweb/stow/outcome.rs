@@ -45,6 +45,7 @@ impl From<&ReceiveError> for Failed {
             E::Mismatch { .. } | E::ConflictRejected => (Failure::DATA_SET_DOES_NOT_MATCH, error.to_string()),
             E::ClassNotSupported => (Failure::SOP_CLASS_NOT_SUPPORTED, error.to_string()),
             E::OtherStudy => (Failure::OTHER_STUDY, error.to_string()),
+            E::NotAuthorized => (Failure::NOT_AUTHORIZED, error.to_string()),
         };
         Self::new(reason, comment)
     }
@@ -79,6 +80,7 @@ mod tests {
             (ReceiveError::ConflictRejected, 0xA900),
             (ReceiveError::ClassNotSupported, 0x0122),
             (ReceiveError::OtherStudy, 0xC409),
+            (ReceiveError::NotAuthorized, 0x0124),
         ];
         for (error, code) in cases {
             let failed = Failed::from(&error);

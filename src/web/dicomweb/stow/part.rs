@@ -93,6 +93,7 @@ impl InstancePart {
                 sop_class_uid: None,
                 sop_instance_uid: None,
                 study_instance_uid: desk.study.clone(),
+                only: desk.only.clone(),
                 conflict: ConflictAnswer::Keep,
             };
             desk.archive.begin(offer).map_err(|error| Failed::from(&error))

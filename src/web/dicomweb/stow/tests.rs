@@ -184,3 +184,45 @@ async fn other_parts_are_answered_beside_the_instances() {
     let (status, stored, reasons) = told(&upload(&client, sent).await);
     assert_eq!((status, stored.len(), reasons), (202, 1, vec![0xC000; 5]));
 }
+
+/// Somebody who may read and write no more than patient `PAT-1`.
+fn restricted() -> Who {
+    let id = crate::domain::phi::Phi::new("PAT-1".to_owned());
+    let patient = Some(crate::domain::restriction::Patient { id, issuer: None });
+    let only = crate::domain::restriction::Restriction { patient, studies: None };
+    let scopes = crate::web::caller::Scopes::ALL;
+    Who::Given(Caller::new(crate::web::caller::Kind::Loopback, scopes).restricted_to(Some(only)))
+}
+
+/// 0x0124.
+const NOT_AUTHORIZED: u64 = 0x0124;
+
+#[tokio::test]
+async fn who_is_restricted_to_a_patient_adds_nothing_of_anybody_else() {
+    let client = Client::start().await;
+    let who = restricted();
+    let send = async |path: &str, images: &[Dataset]| {
+        let body = body(&images.iter().map(file).collect::<Vec<_>>());
+        told(&client.send(&who, "POST", path, &[("content-type", RELATED)], body.into()).await)
+    };
+    let (own, other) = (Dataset::of_patient(1, "PAT-1"), Dataset::of_patient(2, "OTHER"));
+    // A new study of the own patient may begin, at both resources; nobody else's.
+    assert_eq!(send("/dicom-web/studies", &[own, other]).await, (202, vec!["1.4.1".to_owned()], vec![NOT_AUTHORIZED]));
+    assert_eq!(send("/dicom-web/studies/1.2.5", &[Dataset::of_patient(5, "PAT-1")]).await.0, 200);
+    assert_eq!(send("/dicom-web/studies/1.2.6", &[Dataset::of_patient(6, "OTHER")]).await.0, 409);
+    // An instance of somebody else does not get into a study that may be written, which would be in doubt then.
+    let stray = Dataset::in_study("1.2.1", "1.4.9", "OTHER");
+    assert_eq!(send("/dicom-web/studies/1.2.1", &[stray]).await, (409, vec![], vec![NOT_AUTHORIZED]));
+    // Nor does one of the own patient under a UID that is somebody else's.
+    client.store(&Dataset::of_patient(7, "OTHER")).await;
+    let under_their_study = Dataset::in_study("1.2.7", "1.4.70", "PAT-1");
+    assert_eq!(send("/dicom-web/studies", &[under_their_study]).await, (409, vec![], vec![NOT_AUTHORIZED]));
+    let under_their_instance = Dataset::in_study("1.2.1", "1.4.7", "PAT-1");
+    assert_eq!(send("/dicom-web/studies", &[under_their_instance]).await, (409, vec![], vec![NOT_AUTHORIZED]));
+    for (study, blocked) in [("1.2.1", false), ("1.2.5", false), ("1.2.7", false)] {
+        let uid = crate::domain::uid::StudyInstanceUid::parse(study).unwrap();
+        let row = client.web.archive.study(&uid).await.unwrap().unwrap();
+        assert_eq!((row.blocked, row.instance_count), (blocked, 1), "{study}");
+    }
+    assert_eq!(client.studies_found(&who, "/dicom-web/studies").await.len(), 2);
+}

@@ -109,6 +109,7 @@ impl Site {
                 sop_class_uid: Some(instance.sop_class),
                 sop_instance_uid: Some(instance.sop_instance),
                 study_instance_uid: None,
+                only: None,
                 conflict: config::ConflictAnswer::Keep,
             };
             let mut intake = self.archive.begin(offer).unwrap();
