@@ -127,3 +127,26 @@ def test_capabilities_are_wadl_openapi_and_a_page(shared):
     home = shared.root.removesuffix("dicom-web")
     page = requests.get(home, headers={"Accept": "text/html"}, timeout=60)
     assert page.headers["content-type"].startswith("text/html") and "Bluebridge" in page.text
+
+
+def test_all_bulk_data_is_streamed_at_flat_memory(bridge):
+    image = ct("1.2.3", "1.2.3.1", 1, size=512)
+    rows = []
+    for number in range(1, 121):
+        image.SOPInstanceUID, image.InstanceNumber = f"1.2.3.1.{number}", number
+        rows.append((image.SOPClassUID, image.SOPInstanceUID, image.file_meta.TransferSyntaxUID, encode(image, False, True)))
+    assert set(raw.store(bridge, rows)) == {0}
+
+    def most() -> int:
+        status = open(f"/proc/{bridge.process.pid}/status").read()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+    requests.get(f"{bridge.root}/studies/1.2.3/series/1.2.3.1/instances/1.2.3.1.1/bulkdata", timeout=60)
+    before = most()
+    for what in ("bulkdata", "pixeldata"):
+        sent = 0
+        with requests.get(f"{bridge.root}/studies/1.2.3/{what}", stream=True, timeout=60) as answer:
+            for chunk in answer.iter_content(1 << 18):
+                sent += len(chunk)
+        assert sent > len(rows) * len(image.PixelData)
+    assert most() - before < 16 << 20, "of 60 MiB"

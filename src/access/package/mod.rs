@@ -125,7 +125,14 @@ impl Package {
     }
     /// DICOM instances in the package.
     pub fn instances(&self) -> usize {
-        self.sources.iter().filter(|source| matches!(source, Source::Instance(_))).count()
+        self.files().count()
+    }
+    /// The paths of their files.
+    fn files(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().filter_map(|source| match source {
+            Source::Instance(file) => Some(file.path.as_str()),
+            Source::Made(_) => None,
+        })
     }
 
     /// Bytes `range` of the ZIP, clipped to its end. One file is open at a time, and at most one chunk is

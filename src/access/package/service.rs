@@ -9,7 +9,7 @@ use crate::config::{Facility, Limits};
 use crate::domain::clock::Clock;
 use crate::index::packages::{FrozenPackage, NewPackage};
 use crate::index::{Index, StudyRow};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -82,8 +82,16 @@ impl Packages {
 
     /// A version frozen earlier, for a download that goes on: the one whose entity tag `is` accepts.
     pub async fn frozen(&self, scope: &Scope, is: impl Fn(&str) -> bool) -> Result<Arc<Package>, PackageError> {
-        if scope.part.is_some() {
-            return self.held_of(scope, |package| is(&package.etag)).ok_or(PackageError::VersionGone);
+        if let Some(part) = &scope.part {
+            let package = self.held_of(scope, |package| is(&package.etag)).ok_or(PackageError::VersionGone)?;
+            // A version that holds an instance which was deleted is not served.
+            let rows = self.inner.archive.instances(part).await.map_err(PackageError::archive)?;
+            let there: HashSet<&str> = rows.iter().map(|row| row.file.path.as_str()).collect();
+            return if package.files().all(|path| there.contains(path)) {
+                Ok(package)
+            } else {
+                Err(PackageError::VersionGone)
+            };
         }
         let kept = self.inner.index.packages(&scope.key).await.map_err(PackageError::archive)?;
         let wanted = kept.into_iter().find(|version| is(&version.etag)).ok_or(PackageError::VersionGone)?;

@@ -516,6 +516,13 @@ async fn a_study_a_series_and_an_instance_come_as_packages_that_can_be_resumed()
         assert_eq!(unchanged, if path == SERIES { 200 } else { 304 }, "{path}");
     }
     assert_eq!(client.get("/dicom-web/studies/1.2/series/1.2.9", &[zip]).await.status(), 404);
+
+    // What was deleted is in no version any more, however far its download is.
+    let etag = text(client.get(SERIES, &[zip]).await.headers(), "etag");
+    assert_eq!(client.status(&Who::token("delete"), "DELETE", ONE, "").await, 204);
+    let resumed = client.get(SERIES, &[zip, ("range", "bytes=100-"), ("if-range", &etag)]).await;
+    assert_eq!(resumed.status(), 200);
+    assert_eq!(client.get(ONE, &[zip, ("if-range", &etag)]).await.status(), 404);
 }
 
 #[tokio::test]

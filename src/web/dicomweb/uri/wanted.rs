@@ -296,6 +296,24 @@ mod tests {
         assert_eq!(port("columns=10&region=0,0,0.5,0.5"), (10, VIEWPORT_MAX, Some([0.0, 0.0, 100.0, 50.0])));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_query_holds_it_is_an_instance_or_a_sentence(
+            pairs in proptest::collection::vec((0..NAMES.len(), ".{0,24}"), 0..8),
+            named in proptest::bool::ANY,
+        ) {
+            let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={value}", NAMES[*name])).collect();
+            let query = if named { format!("{NAMED}&{}", pairs.join("&")) } else { pairs.join("&") };
+            match Wanted::of(Some(&query)) {
+                Ok(wanted) => proptest::prop_assert!(wanted.selector.instance.is_some()),
+                Err(problem) => {
+                    proptest::prop_assert!(problem.status.is_client_error());
+                    proptest::prop_assert!(problem.detail.ends_with('.'));
+                }
+            }
+        }
+    }
+
     #[test]
     fn text_is_utf8_or_nothing() {
         for (list, taken) in [("utf-8", true), ("ISO-8859-1, UTF-8;q=0.5", true), ("*", true), ("iso-8859-1", false)] {
