@@ -102,6 +102,22 @@ def test_compressed_pixel_data_comes_frame_by_frame(shared, study):
     assert stripped == [frame.rstrip(b"\0") for frame in expected]
 
 
+def test_compressed_pixel_data_is_decoded_where_octets_are_asked_for(shared, study):
+    film = study[1]
+    url = f"{shared.root}/studies/{film.StudyInstanceUID}/series/{film.SeriesInstanceUID}/instances/{film.SOPInstanceUID}"
+    octets = {"Accept": 'multipart/related; type="application/octet-stream"'}
+    answer = requests.get(f"{url}/pixeldata", headers=octets, timeout=120)
+    parts = list(DICOMwebClient(shared.root)._decode_multipart_message(answer, False))
+    assert [len(part) for part in parts] == [film.Rows * film.Columns * 3] * film.NumberOfFrames
+    frame = requests.get(f"{url}/frames/30", headers=octets, timeout=60)
+    assert [parts[29]] == list(DICOMwebClient(shared.root)._decode_multipart_message(frame, False))
+    assert requests.head(f"{url}/pixeldata", headers=octets, timeout=60).headers["etag"] == answer.headers["etag"]
+    # WADO-URI means Explicit VR Little Endian where it says nothing (PS3.18 §9.1.2.2).
+    got = dcmread(io.BytesIO(wado(shared, film).content))
+    assert got.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
+    assert got.PixelData == b"".join(parts)
+
+
 def test_a_count_is_what_the_search_finds(shared, study):
     uid = study[0][0].StudyInstanceUID
     client = DICOMwebClient(shared.root)

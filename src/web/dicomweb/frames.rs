@@ -2,7 +2,7 @@
 //! endian, encapsulated ones as code streams with their fragments joined; or in another transfer syntax.
 
 use super::asked::Asked;
-use super::media::{self, Forms, FrameMedia, Packaging};
+use super::media::{self, FrameMedia, Packaging};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Framing, Handle, Segment, Segments};
@@ -67,10 +67,8 @@ fn tag(digest: &[u8], list: &[u32], chosen: &FrameMedia, base: u32) -> String {
     });
     let names = if names.len() > 64 { format!(".x{:08x}", crc32fast::hash(names.as_bytes())) } else { names };
     let packaging = if chosen.packaging == Packaging::Single { "s" } else { "m" };
-    let form =
-        chosen.target.map(|target| Forms { target: Some(target), ..Forms::default() }.code()).unwrap_or_default();
     let version = hex(digest.get(..16).unwrap_or_default());
-    format!("\"{version}-f{names}-{packaging}{}{form}-{base:x}\"", chosen.transfer_syntax)
+    format!("\"{version}-f{names}-{packaging}{}-{base:x}\"", chosen.code())
 }
 
 /// The bytes of each frame of `list`, in the form that was chosen. Unless the answer `sends` them nothing is

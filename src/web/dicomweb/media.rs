@@ -77,6 +77,14 @@ pub struct FrameMedia {
     pub target: Option<Target>,
 }
 
+impl FrameMedia {
+    /// Names the form in an ETag.
+    pub fn code(&self) -> String {
+        let form = self.target.map(|target| Forms { target: Some(target), ..Forms::default() }.code());
+        format!("{}{}", self.transfer_syntax, form.unwrap_or_default())
+    }
+}
+
 /// What a member of Accept says about the transfer syntax.
 fn syntax_taken(range: &MediaRange, uid: &str) -> bool {
     range.transfer_syntaxes.iter().any(|wanted| wanted == "*" || wanted == uid)

@@ -67,8 +67,9 @@ impl Kind {
         match self {
             Self::Bulk => "w".into(),
             Self::Pixels(chosen) => {
-                let names = chosen.iter().flat_map(|(stored, media)| [*stored, media.transfer_syntax]);
-                format!("p{:08x}", crc32fast::hash(names.collect::<Vec<_>>().join(" ").as_bytes()))
+                let forms: String =
+                    chosen.iter().map(|(stored, media)| format!("{stored} {} ", media.code())).collect();
+                format!("p{:08x}", crc32fast::hash(forms.as_bytes()))
             }
         }
     }
@@ -80,7 +81,8 @@ async fn answer(asked: &Asked, rows: Vec<InstanceRow>, kind: Kind, packaging: Pa
     let letter = if packaging == Packaging::Single { 's' } else { 'm' };
     let tag =
         format!("\"{}-{}{letter}-{:x}\"", hex(digest.get(..16).unwrap_or_default()), kind.tag(), base_tag(&asked.base));
-    let mut gathering = Gathering { web: asked.web.clone(), root: asked.base.dicomweb(), rows: rows.into_iter(), kind };
+    let (web, root, sends) = (asked.web.clone(), asked.base.dicomweb(), asked.sends(&tag));
+    let mut gathering = Gathering { web, root, rows: rows.into_iter(), kind, sends };
     // The first parts are found before the headers leave, so that their faults are errors and no short bodies.
     let first = gathering.next().await?.ok_or_else(|| {
         Problem::not_found(match gathering.kind {
@@ -118,6 +120,8 @@ struct Gathering {
     root: String,
     rows: std::vec::IntoIter<InstanceRow>,
     kind: Kind,
+    /// Unless the body will be sent nothing is decoded.
+    sends: bool,
 }
 
 impl Gathering {
@@ -178,7 +182,7 @@ impl Gathering {
         let told_apart = pixels.number_of_frames > 0 && locate(&pixels, pixels.number_of_frames - 1).is_some();
         if !is_whole(stored, media) && told_apart {
             let list: Vec<u32> = (1..=pixels.number_of_frames).collect();
-            let located = frames::located(&self.web, &found, &pixels, stored, media, &list, true).await?;
+            let located = frames::located(&self.web, &found, &pixels, stored, media, &list, self.sends).await?;
             let parts = list.iter().zip(located).map(|(number, bytes)| {
                 part(format!("{url}/frames/{number}"), media.media, Some(media.transfer_syntax), bytes)
             });
