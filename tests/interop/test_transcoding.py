@@ -5,6 +5,7 @@ import email
 import io
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import imagecodecs
@@ -18,7 +19,7 @@ from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import pixel_array
 from pydicom.uid import UID
-from test_pixels import FILES, HTJ2K, JPEG_2000, JPEG_LS, native, noisy, send, shown_files, slope
+from test_pixels import HTJ2K, JPEG_2000, JPEG_LS, hostile, native, noisy, send, shown_files, slope
 
 EXPLICIT, RLE, LOSSLESS = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.70"
 TARGETS = [EXPLICIT, JPEG_LS, JPEG_2000, RLE, LOSSLESS]
@@ -455,5 +456,62 @@ def test_many_frames_pass_through_little_memory(tmp_path):
         assert length > 400 << 20
         print(f"peak grew from {before} to {peak()} MiB")
         assert peak() - before < 64
+    finally:
+        bridge.stop()
+
+
+def test_hostile_frames_cost_one_answer_each_however_they_are_asked_for(bridge):
+    good = send(bridge, multi(np.stack([slope(64)] * 2), 12))
+    whole, counted = opened(retrieve(bridge, good, JPEG_2000)).PixelData, {}
+    for at, (name, syntax, frame, attributes) in enumerate(hostile()):
+        ds = native(noisy((61, 83), 8, False), 8, **attributes)
+        ds.PixelData = encapsulate([frame])
+        ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+        ds.file_meta.TransferSyntaxUID = UID(syntax)
+        send(bridge, ds)
+        target = [EXPLICIT, JPEG_2000, RLE][at % 3]
+        if target == syntax:
+            continue
+        status = retrieve(bridge, ds, target).status_code
+        counted[status] = counted.get(status, 0) + 1
+        # Wrong bytes may still be a picture, of something else; nothing else may come of them.
+        assert status in ((200, 406, 422) if "wrong bytes" in name else (406, 422)), (name, status)
+        assert retrieve(bridge, ds, "*").status_code == 200, name
+        assert bridge.process.poll() is None, name
+        if at % 10 == 0:
+            assert opened(retrieve(bridge, good, JPEG_2000)).PixelData == whole, name
+    assert sum(counted.values()) > 140, counted
+
+
+def test_counts_and_sizes_that_cannot_be_are_refused_before_a_byte(bridge):
+    one = imagecodecs.jpegls_encode(noisy((61, 83), 8, False))
+    for ds, targets in [
+        (native(noisy((61, 83), 8, False), 8, NumberOfFrames=2_000_000_000), TARGETS[1:]),
+        (native(noisy((61, 83), 8, False), 8, Rows=65535, Columns=65535), TARGETS[1:]),
+        (native(noisy((61, 83), 8, False), 8, Rows=0), TARGETS[1:]),
+        (broken([one], NumberOfFrames=2_000_000_000), TARGETS[:1] + TARGETS[2:]),
+        (broken([one], Rows=65535, Columns=65535), TARGETS[:1] + TARGETS[2:]),
+        (broken([one] * 200, Rows=6000, Columns=6000, NumberOfFrames=200), TARGETS[:1]),
+    ]:
+        send(bridge, ds)
+        for target in targets:
+            answer = retrieve(bridge, ds, target)
+            assert answer.status_code in (406, 422), (target, answer.status_code)
+            assert answer.headers["content-type"] == "application/problem+json"
+    assert bridge.process.poll() is None
+
+
+def test_who_waits_too_long_for_a_decoder_is_told_when_to_come_again(tmp_path):
+    bridge = Bridge(tmp_path, '[limits]\ndecoders = 1\ndecode_wait = "0s"\n').start()
+    try:
+        ds = native(noisy((2000, 2000), 12, False), 12)
+        send(bridge, ds)
+        with ThreadPoolExecutor(16) as readers:
+            answers = list(readers.map(lambda _: retrieve(bridge, ds, JPEG_2000), range(16)))
+        assert {answer.status_code for answer in answers} == {200, 503}
+        for answer in answers:
+            if answer.status_code == 503:
+                assert int(answer.headers["retry-after"]) > 0 and "busy" in answer.json()["detail"]
+        assert retrieve(bridge, ds, JPEG_2000).status_code == 200
     finally:
         bridge.stop()
