@@ -35,6 +35,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("openjpeg_sys", &["imaging"]),
     ("charls_sys", &["imaging"]),
     ("jxl_oxide", &["imaging"]),
+    ("moxcms", &["imaging"]),
+    ("noto_sans_mono_bitmap", &["imaging"]),
     ("seccompiler", &["imaging"]),
     ("landlock", &["imaging"]),
     ("rustls", &["net"]),

@@ -1,6 +1,7 @@
 //! What the display transformation needs to know besides the Image Pixel Module, read out of the
 //! stored DICOM JSON (PS3.18 Annex F).
 
+use super::annotation::{Annotation, Labels};
 use super::error::ImagingError;
 use super::json;
 use super::lut::Lut;
@@ -25,6 +26,10 @@ pub struct DisplayAttributes {
     pub frame_time_ms: Option<f64>,
     /// Planes to be painted over the picture: only when asked for.
     pub overlays: Vec<Overlay>,
+    /// Texts to be drawn over the picture: only when asked for.
+    pub(super) labels: Labels,
+    /// The object's own ICC profile: only when one is asked for.
+    pub profile: Option<Vec<u8>>,
 }
 
 /// Window Center (0028,1050), Window Width (0028,1051), VOI LUT Function (0028,1056).
@@ -60,6 +65,12 @@ impl DisplayAttributes {
     /// Reads the overlay planes too.
     pub fn with_overlays(mut self, json: &[u8], frame: u32) -> Result<Self, ImagingError> {
         self.overlays = json::overlays(json, frame)?;
+        Ok(self)
+    }
+
+    /// Reads the texts that are asked for too; `window` when it is not the object's own.
+    pub fn with_labels(mut self, json: &[u8], asked: Annotation, window: Option<Window>) -> Result<Self, ImagingError> {
+        self.labels = Labels::read(json, asked, window.or(self.window))?;
         Ok(self)
     }
 

@@ -63,16 +63,17 @@ impl Raster {
         Ok(Self { width, height, colour: self.colour, bytes: scaled.into_vec() })
     }
 
-    pub fn encoded(self, format: Format, quality: u8) -> Result<Picture, ImagingError> {
+    /// With an ICC profile where there is one.
+    pub fn encoded(self, format: Format, quality: u8, profile: Option<Vec<u8>>) -> Result<Picture, ImagingError> {
         let (bytes, media_type) = match format {
-            Format::Jpeg => (self.jpeg(quality)?, "image/jpeg"),
-            Format::Png => (self.png()?, "image/png"),
+            Format::Jpeg => (self.jpeg(quality, profile)?, "image/jpeg"),
+            Format::Png => (self.png(profile)?, "image/png"),
         };
         Ok(Picture { bytes: bytes.into(), media_type, width: self.width, height: self.height })
     }
 
     /// By libjpeg-turbo: these pixels are ours, so its encoder may run in this process.
-    fn jpeg(&self, quality: u8) -> Result<Vec<u8>, ImagingError> {
+    fn jpeg(&self, quality: u8, profile: Option<Vec<u8>>) -> Result<Vec<u8>, ImagingError> {
         let edge = |length: u32| c_int::try_from(length).ok().filter(|length| *length <= 65_535);
         let (Some(width), Some(height)) = (edge(self.width), edge(self.height)) else {
             return Err(ImagingError::Unsupported("an edge beyond 65,535 pixels"));
@@ -94,6 +95,10 @@ impl Raster {
             }
             tj::tj3Set(handle, tj::TJPARAM_TJPARAM_QUALITY as c_int, c_int::from(quality.clamp(1, 100)));
             tj::tj3Set(handle, tj::TJPARAM_TJPARAM_SUBSAMP as c_int, sampling as c_int);
+            if let Some(mut profile) = profile {
+                // It is copied; one that does not fit is left out and the picture stays one.
+                tj::tj3SetICCProfile(handle, profile.as_mut_ptr(), profile.len() as tj::size_t);
+            }
             let (mut out, mut length) = (std::ptr::null_mut(), 0);
             let source = self.bytes.as_ptr();
             let code = tj::tj3Compress8(handle, source, width, 0, height, format as c_int, &mut out, &mut length);
@@ -105,11 +110,13 @@ impl Raster {
         }
     }
 
-    fn png(&self) -> Result<Vec<u8>, ImagingError> {
+    fn png(&self, profile: Option<Vec<u8>>) -> Result<Vec<u8>, ImagingError> {
         let mut out = Vec::with_capacity(self.bytes.len() / 2);
-        let mut encoder = png::Encoder::new(&mut out, self.width, self.height);
-        encoder.set_color(if self.colour { png::ColorType::Rgb } else { png::ColorType::Grayscale });
-        encoder.set_depth(png::BitDepth::Eight);
+        let mut info = png::Info::with_size(self.width, self.height);
+        info.color_type = if self.colour { png::ColorType::Rgb } else { png::ColorType::Grayscale };
+        info.bit_depth = png::BitDepth::Eight;
+        info.icc_profile = profile.map(Into::into);
+        let mut encoder = png::Encoder::with_info(&mut out, info).map_err(failed)?;
         encoder.set_compression(png::Compression::Fast);
         let mut writer = encoder.write_header().map_err(failed)?;
         writer.write_image_data(&self.bytes).map_err(failed)?;
@@ -131,14 +138,14 @@ mod tests {
         let raster =
             |colour: bool| Raster { width: 3, height: 2, colour, bytes: vec![128; if colour { 18 } else { 6 }] };
         for colour in [false, true] {
-            let jpeg = raster(colour).encoded(Format::Jpeg, 90).unwrap();
+            let jpeg = raster(colour).encoded(Format::Jpeg, 90, None).unwrap();
             assert_eq!(jpeg.bytes[..3], [0xFF, 0xD8, 0xFF]);
-            let png = raster(colour).encoded(Format::Png, 90).unwrap();
+            let png = raster(colour).encoded(Format::Png, 90, None).unwrap();
             assert_eq!(&png.bytes[1..4], b"PNG");
-            let small = raster(colour).scaled(2, 1).unwrap().encoded(Format::Png, 90).unwrap();
+            let small = raster(colour).scaled(2, 1).unwrap().encoded(Format::Png, 90, None).unwrap();
             assert_eq!((small.width, small.height), (2, 1));
         }
         let short = Raster { width: 3, height: 2, colour: false, bytes: vec![0; 5] };
-        assert!(matches!(short.encoded(Format::Jpeg, 90), Err(ImagingError::Truncated)));
+        assert!(matches!(short.encoded(Format::Jpeg, 90, None), Err(ImagingError::Truncated)));
     }
 }

@@ -1,5 +1,6 @@
 //! The few attributes of display picked out of DICOM JSON; everything else is skipped unread.
 
+use super::annotation::Labels;
 use super::attributes::{DisplayAttributes, Function, Rescale, Window};
 use super::error::ImagingError;
 use super::lut::{Descriptor, Lut, Values};
@@ -35,6 +36,8 @@ pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, Imaging
         aspect: aspect(&object, spacing),
         frame_time_ms: frame_time_ms(&object),
         overlays: Vec::new(),
+        labels: Labels::default(),
+        profile: None,
     })
 }
 

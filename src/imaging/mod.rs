@@ -4,6 +4,7 @@
 //! decoder, this process goes on. Knows no person, no link and no route.
 
 mod animation;
+mod annotation;
 pub mod attributes;
 mod cache;
 mod choose;
@@ -12,6 +13,7 @@ mod colour;
 mod encode;
 pub mod error;
 mod grey;
+mod icc;
 mod json;
 mod lut;
 mod overlay;
@@ -22,6 +24,7 @@ pub mod view;
 pub mod worker;
 
 use crate::domain::instance::PixelFacts;
+pub use annotation::Annotation;
 pub use attributes::DisplayAttributes;
 use bytes::Bytes;
 pub use choose::Chosen;
@@ -29,6 +32,7 @@ pub use codec::DecodeError;
 use colour::Model;
 use encode::Raster;
 pub use error::ImagingError;
+pub use icc::ColourSpace;
 use samples::Shape;
 pub use source::{Imaging, is_shown};
 pub use transcode::{Target, Transcoded};
@@ -56,7 +60,9 @@ pub fn picture(
     display: &DisplayAttributes,
     view: &View,
 ) -> Result<Picture, ImagingError> {
-    raster(pixels, frame, display, view)?.encoded(view.format, view.quality)
+    let raster = raster(pixels, frame, display, view)?;
+    let (raster, profile) = icc::managed(raster, view.space, display.profile.as_deref())?;
+    raster.encoded(view.format, view.quality, profile)
 }
 
 fn raster(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes, view: &View) -> Result<Raster, ImagingError> {
@@ -80,7 +86,9 @@ fn raster(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes, view: 
     };
     let mut raster = Raster { width: shape.width, height: shape.height, colour, bytes };
     display.overlays.iter().for_each(|overlay| overlay.paint(&mut raster, &shape, frame));
-    view.of(raster, display.aspect.unwrap_or(1.0))
+    let mut raster = view.of(raster, display.aspect.unwrap_or(1.0))?;
+    display.labels.paint(&mut raster);
+    Ok(raster)
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! Pictures of what the archive holds: a frame is read, decoded when it is compressed, shown, and kept for
 //! the next who asks.
 
+use super::annotation::Annotation;
 use super::cache::{self, Cache, Hopeless};
 use super::codec::{Codec, Declared};
 use super::encode::Raster;
+use super::icc::{self, PROFILE_MAX};
 use super::transcode::ANSWERS;
 use super::view::View;
 use super::{Decoders, DisplayAttributes, ImagingError, PIXELS_MAX, Picture, Program, Shape, picture, raster};
@@ -190,10 +192,17 @@ impl Imaging {
         view: &View,
     ) -> Result<DisplayAttributes, ImagingError> {
         let (metadata, overlays) = (detail.metadata.clone(), view.overlays);
+        let (annotation, window, managed) = (view.annotation, view.window, view.space.is_some());
         let read = move || {
             let text = metadata.text(TEXT_MAX).map_err(failed)?;
-            let display = DisplayAttributes::from_json(&text, frame)?;
-            if overlays { display.with_overlays(&text, frame) } else { Ok(display) }
+            let mut display = DisplayAttributes::from_json(&text, frame)?;
+            display.profile = managed.then(|| icc::inline(&text)).flatten();
+            let display = if overlays { display.with_overlays(&text, frame)? } else { display };
+            if annotation == Annotation::default() {
+                Ok(display)
+            } else {
+                display.with_labels(&text, annotation, window)
+            }
         };
         let mut display = tokio::task::spawn_blocking(read).await.map_err(failed)??;
         // Look-up tables and planes that are bulk data; the picture says so when one is missing.
@@ -202,9 +211,19 @@ impl Imaging {
                 display.supply(&place, &self.archive.value(detail, value, TABLE_MAX).await.map_err(failed)?);
             }
         }
+        if managed {
+            // Of the image, or of its first optical path (PS3.3 §C.8.12.5). Short ones stand in the JSON.
+            let long = PROFILES.iter().find_map(|place| detail.metadata.bulk_value(place));
+            if let Some(value) = long {
+                display.profile = Some(self.archive.value(detail, value, PROFILE_MAX).await.map_err(failed)?.into());
+            }
+        }
         Ok(display)
     }
 }
+
+/// Where ICC Profile (0028,2000) stands.
+const PROFILES: [&str; 2] = ["00282000", "00480105/0/00282000"];
 
 fn selector(row: &InstanceRow) -> Selector {
     Selector {

@@ -1,8 +1,10 @@
 //! What of a frame is asked for: window, part, size, flips, format (PS3.18 §8.3.5).
 
+use super::annotation::Annotation;
 use super::attributes::Window;
 use super::encode::Raster;
 use super::error::ImagingError;
+use super::icc::ColourSpace;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -23,6 +25,10 @@ pub struct View {
     pub quality: u8,
     /// Overlay planes (PS3.3 §C.9.2) in white.
     pub overlays: bool,
+    /// Text over the picture.
+    pub annotation: Annotation,
+    /// Of a colour picture; without one it carries no profile.
+    pub space: Option<ColourSpace>,
 }
 
 /// The rectangle that the picture shall fill as far as its proportions allow, and the part of the frame
@@ -47,6 +53,8 @@ impl Default for View {
             longest_edge: None,
             quality: QUALITY,
             overlays: false,
+            annotation: Annotation::default(),
+            space: None,
         }
     }
 }

@@ -640,3 +640,89 @@ def test_a_page_of_thumbnails_comes_at_once(shared):
         assert all(answer.status_code == 200 for answer in answers)
         print(f"25 thumbnails in {took:.3f} s")
         assert took < seconds * PATIENCE
+
+
+# ---- annotation and colour spaces ----
+
+def test_annotation_is_drawn_and_pictures_without_it_stay_as_they_are(shared):
+    ds = send(shared, native(noisy((400, 400), 12, False), 12, KVP=120, PatientName="NAME^GIVEN"))
+    plain = pixels(rendered(shared, ds))
+    for query, top, bottom in (("patient", True, False), ("technique", False, True), ("patient,technique", True, True)):
+        drawn = pixels(rendered(shared, ds, query=f"?annotation={query}"))
+        changed = (drawn != plain)
+        assert changed[:80, :200].any() == top and changed[-160:, :200].any() == bottom
+        assert not changed[:, 250:].any() and not changed[120:200].any()
+    assert (pixels(rendered(shared, ds)) == plain).all()
+    assert rendered(shared, ds, query="?annotation=everything").status_code == 400
+
+
+def test_colour_pictures_come_in_the_space_that_is_asked_for(shared):
+    from PIL import ImageCms
+
+    values = noisy((60, 84, 3), 8, False)
+    ds = send(shared, native(values, 8))
+    srgb = ImageCms.createProfile("sRGB")
+    for media in ("image/png", "image/jpeg"):
+        for space in ("no", "yes", "srgb", "adobergb", "rommrgb", "displayp3"):
+            answer = rendered(shared, ds, query=f"?iccprofile={space}&quality=100", media=media)
+            picture = Image.open(io.BytesIO(answer.content))
+            profile = picture.info.get("icc_profile")
+            assert (profile is None) == (space == "no"), (media, space)
+            if profile is None:
+                continue
+            # Another colour management brings the picture back to what is stored.
+            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            back = np.asarray(ImageCms.profileToProfile(picture, own, srgb, outputMode="RGB")).astype(float)
+            assert np.abs(back - values).mean() < (3 if media == "image/png" else 6), (media, space)
+    # The object's own profile is passed on, or transformed away.
+    wide = ImageCms.ImageCmsProfile(io.BytesIO(Image.open(io.BytesIO(rendered(shared, ds, query="?iccprofile=adobergb").content)).info["icc_profile"])).tobytes()
+    own = send(shared, native(values, 8, ICCProfile=wide + b"\0" * (len(wide) % 2)))
+    kept = Image.open(io.BytesIO(rendered(shared, own, query="?iccprofile=yes").content))
+    assert kept.info["icc_profile"].rstrip(b"\0") == wide.rstrip(b"\0") and (np.asarray(kept) == values).all()
+    turned = np.asarray(Image.open(io.BytesIO(rendered(shared, own, query="?iccprofile=srgb").content))).astype(float)
+    expected = ImageCms.profileToProfile(Image.fromarray(values), ImageCms.ImageCmsProfile(io.BytesIO(wide)), srgb, outputMode="RGB")
+    assert np.abs(turned - np.asarray(expected).astype(float)).mean() < 3
+    grey = send(shared, native(noisy((60, 84), 8, False), 8))
+    assert Image.open(io.BytesIO(rendered(shared, grey, query="?iccprofile=srgb").content)).info.get("icc_profile") is None
+    nonsense = send(shared, native(values, 8, ICCProfile=bytes(range(256)) * 8))
+    assert rendered(shared, nonsense, query="?iccprofile=adobergb").status_code == 406
+    assert rendered(shared, nonsense, query="?iccprofile=no").status_code == 200
+
+
+# ---- beside DCMTK ----
+
+def test_pictures_are_those_of_dcm2pnm(bridge, tmp_path):
+    """Grey and colour in full range or in the object's first window, as far as DCMTK reads the file."""
+    differences, skipped = {}, []
+    for at, path in enumerate(shown_files()):
+        sent = raw.split_part10(path)
+        uid = "1." + str(at + 1).ljust(len(sent[1]) - 2, "0")
+        ds = dcmread(path)
+        ds.SOPInstanceUID = uid
+        window = ds.get("WindowCenter") is not None and ds.get("VOILUTFunction", "LINEAR") == "LINEAR"
+        options = ["+Wi", "1"] if window else ["+Wm"]
+        # DCMTK shows padding by other rules, and whole ranges of up to 8 bits by theirs.
+        if "PixelPaddingValue" in ds or (not window and ds.get("SamplesPerPixel") == 1 and ds.PhotometricInterpretation != "PALETTE COLOR"):
+            skipped.append(path.name)
+            continue
+        # Which of DCMTK's decoders a program has; none has JPEG 2000.
+        tool = "dcml2pnm" if sent[2][-5:] in (".4.80", ".4.81") else "dcmj2pnm" if ".1.2.4." in sent[2] else "dcm2pnm"
+        done = subprocess.run([tool, "+on", *options, "--no-overlays", str(path), str(tmp_path / "dcmtk.png")],
+                              capture_output=True, timeout=60)
+        if done.returncode != 0:
+            skipped.append(path.name)
+            continue
+        assert raw.store(bridge, [(sent[0], uid, sent[2], sent[3].replace(sent[1].encode(), uid.encode()))]) == [0]
+        theirs = np.asarray(Image.open(tmp_path / "dcmtk.png")).astype(float)
+        ours = pixels(rendered(bridge, ds))
+        if ours.ndim == 2 and theirs.ndim == 3:
+            theirs = theirs.mean(axis=2)
+        if ours.shape != theirs.shape:  # pixels that are not square: dcm2pnm leaves them so
+            spacing = ds.get("PixelSpacing") or ds.get("PixelAspectRatio")
+            assert spacing and spacing[0] != spacing[1], (path.name, ours.shape, theirs.shape)
+            continue
+        differences[path.name] = np.abs(ours - theirs).mean()
+    print(f"{len(differences)} compared, {len(skipped)} skipped: {skipped}")
+    wrong = {name: difference for name, difference in differences.items() if difference > 1.5}
+    assert not wrong, wrong
+    assert len(differences) > 25

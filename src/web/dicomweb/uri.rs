@@ -17,7 +17,6 @@ use crate::web::caller::Reader;
 use crate::web::problem::Problem;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use axum::routing::get;
 use wanted::Wanted;
@@ -105,15 +104,10 @@ async fn picture(asked: &Asked, wanted: &Wanted, found: &InstanceFrames, media: 
     let format = if media == JPEG { Format::Jpeg } else { Format::Png };
     let view = wanted.view(format, found.pixels.as_ref());
     asked.noted().await;
-    let mut response = match media {
-        GIF => rendered::moving(asked, &found.row, &view).await?,
-        _ => rendered::frame(asked, &found.row, wanted.frame.unwrap_or(1), &view).await?,
-    };
-    if wanted.annotation {
-        let warning = HeaderValue::from_static("299 bluebridge: \"Annotation is not burned into pictures.\"");
-        response.headers_mut().append(header::WARNING, warning);
+    match media {
+        GIF => rendered::moving(asked, &found.row, &view).await,
+        _ => rendered::frame(asked, &found.row, wanted.frame.unwrap_or(1), &view).await,
     }
-    Ok(response)
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! The query parameters of rendered resources (PS3.18 §8.3.5): window, viewport, quality, iccprofile.
+//! The query parameters of rendered resources (PS3.18 §8.3.5): annotation, window, viewport, quality, iccprofile.
 
 use super::accept::parameter;
 use crate::imaging::attributes::{Function, Window};
 use crate::imaging::view::{EDGE_MAX, QUALITY};
-use crate::imaging::{Format, View, Viewport};
+use crate::imaging::{Annotation, ColourSpace, Format, View, Viewport};
 use crate::web::problem::Problem;
 
 /// The longest edge of a picture that is asked for: a request shall not make a poster.
@@ -20,8 +20,22 @@ pub fn view(query: Option<&str>, format: Format) -> Result<View, Problem> {
         longest_edge: None,
         quality: one(query, "quality").map(|text| quality(&text)).transpose()?.unwrap_or(QUALITY),
         overlays: one(query, "overlays").map(|text| yes(&text)).transpose()?.unwrap_or(false),
+        annotation: one(query, "annotation").map(|text| annotation(&text)).transpose()?.unwrap_or_default(),
+        space: space(&one(query, "iccprofile").unwrap_or_default())?,
     })
-    .and_then(|view| profile(query).map(|()| view))
+}
+
+/// `patient`, `technique` or both (PS3.18 §8.3.5.1.1).
+pub(super) fn annotation(text: &str) -> Result<Annotation, Problem> {
+    let mut asked = Annotation::default();
+    for word in text.split(',').map(str::trim) {
+        match word.to_ascii_lowercase().as_str() {
+            "patient" => asked.patient = true,
+            "technique" => asked.technique = true,
+            _ => return Err(Problem::bad_request("annotation is patient, technique, or patient,technique.")),
+        }
+    }
+    Ok(asked)
 }
 
 /// A thumbnail heeds `viewport` (PS3.18 §10.4.4) and nothing else.
@@ -100,15 +114,17 @@ fn yes(text: &str) -> Result<bool, Problem> {
     }
 }
 
-/// Pictures are sRGB, as every reader takes one without a profile; another space cannot be had.
-fn profile(query: Option<&str>) -> Result<(), Problem> {
-    match one(query, "iccprofile").unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "" | "no" | "yes" | "srgb" => Ok(()),
-        "adobergb" | "rommrgb" | "displayp3" => {
-            Err(Problem::not_acceptable("Pictures are rendered in sRGB only; ask for iccprofile=srgb or no."))
-        }
-        _ => Err(Problem::bad_request("iccprofile is no, yes, srgb, adobergb, rommrgb or displayp3.")),
-    }
+/// In which space, and so with which profile, a colour picture comes (PS3.18 §8.3.5.1.5).
+fn space(text: &str) -> Result<Option<ColourSpace>, Problem> {
+    Ok(match text.trim().to_ascii_lowercase().as_str() {
+        "" | "no" => None,
+        "yes" => Some(ColourSpace::Own),
+        "srgb" => Some(ColourSpace::Srgb),
+        "adobergb" => Some(ColourSpace::AdobeRgb),
+        "rommrgb" => Some(ColourSpace::RommRgb),
+        "displayp3" => Some(ColourSpace::DisplayP3),
+        _ => return Err(Problem::bad_request("iccprofile is no, yes, srgb, adobergb, rommrgb or displayp3.")),
+    })
 }
 
 #[cfg(test)]
@@ -132,7 +148,12 @@ mod tests {
         assert_eq!(viewport("viewport=100,200,1.5,2,-30,40").region, Some([1.5, 2.0, -30.0, 40.0]));
         assert_eq!(viewport("viewport=100,200,,,-30,").region, Some([0.0, 0.0, -30.0, 65_535.0]));
         let rest = of("quality=33&overlays=yes&iccprofile=sRGB&x=y").unwrap();
-        assert_eq!((rest.quality, rest.overlays), (33, true));
+        assert_eq!((rest.quality, rest.overlays, rest.space), (33, true, Some(ColourSpace::Srgb)));
+        assert_eq!(of("iccprofile=no").unwrap().space, None);
+        assert_eq!(of("iccprofile=ROMMRGB").unwrap().space, Some(ColourSpace::RommRgb));
+        let drawn = |query| of(query).unwrap().annotation;
+        assert_eq!(drawn("annotation=patient"), Annotation { patient: true, technique: false });
+        assert_eq!(drawn("annotation=technique%2Cpatient"), Annotation { patient: true, technique: true });
         let small = thumbnail(Some("window=nonsense"), Format::Jpeg).unwrap();
         assert_eq!((small.longest_edge, small.window), (Some(THUMBNAIL), None));
         assert_eq!(thumbnail(Some("viewport=64,64"), Format::Jpeg).unwrap().longest_edge, None);
@@ -158,9 +179,10 @@ mod tests {
             "quality=101",
             "overlays=perhaps",
             "iccprofile=cmyk",
+            "annotation=",
+            "annotation=patient,everything",
         ] {
             assert_eq!(of(query).unwrap_err().status, 400, "{query}");
         }
-        assert_eq!(of("iccprofile=adobergb").unwrap_err().status, 406);
     }
 }

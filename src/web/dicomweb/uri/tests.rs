@@ -96,8 +96,10 @@ async fn what_cannot_be_sent_is_refused_in_a_sentence() {
 }
 
 #[tokio::test]
-async fn annotation_is_said_to_be_missing() {
+async fn an_annotated_picture_is_another_one() {
     let client = native(EXPLICIT_VR_LITTLE_ENDIAN).await;
-    let answer = client.get(&format!("{ONE}&frameNumber=1&annotation=patient"), &[]).await;
-    assert!(answer.status() == 200 && text(answer.headers(), "warning").starts_with("299"));
+    let plain = client.get(&format!("{ONE}&frameNumber=1"), &[]).await;
+    let answer = client.get(&format!("{ONE}&frameNumber=1&annotation=patient,technique"), &[]).await;
+    assert!(answer.status() == 200 && text(answer.headers(), "etag") != text(plain.headers(), "etag"));
+    assert_eq!(client.get(&format!("{ONE}&annotation=everything"), &[]).await.status(), 400);
 }

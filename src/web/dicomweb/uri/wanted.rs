@@ -5,10 +5,10 @@ use crate::domain::instance::{PixelFacts, Selector};
 use crate::domain::uid::{InvalidUid, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid, TransferSyntaxUid};
 use crate::imaging::attributes::{Function, Window};
 use crate::imaging::view::QUALITY;
-use crate::imaging::{Format, View, Viewport};
+use crate::imaging::{Annotation, Format, View, Viewport};
 use crate::web::dicomweb::accept::Accept;
 use crate::web::dicomweb::params::pairs;
-use crate::web::dicomweb::viewing::VIEWPORT_MAX;
+use crate::web::dicomweb::viewing::{self, VIEWPORT_MAX};
 use crate::web::problem::Problem;
 
 /// Every parameter that is read, as the standard spells it.
@@ -44,7 +44,7 @@ pub struct Wanted {
     pub transfer_syntax: Option<TransferSyntaxUid>,
     /// Whether text in UTF-8 is taken.
     pub utf8: bool,
-    pub annotation: bool,
+    annotation: Annotation,
     window: Option<Window>,
     rows: Option<u32>,
     columns: Option<u32>,
@@ -72,7 +72,7 @@ impl Wanted {
                 .map(|text| uid("transferSyntax", text, TransferSyntaxUid::parse))
                 .transpose()?,
             utf8: given.get("charset").is_none_or(takes_utf8),
-            annotation: given.get("annotation").is_some(),
+            annotation: given.get("annotation").map(viewing::annotation).transpose()?.unwrap_or_default(),
             window: given.window()?,
             rows: given.number("rows", VIEWPORT_MAX)?,
             columns: given.number("columns", VIEWPORT_MAX)?,
@@ -85,7 +85,14 @@ impl Wanted {
     /// How a frame of `pixels` is to be shown.
     pub fn view(&self, format: Format, pixels: Option<&PixelFacts>) -> View {
         let viewport = pixels.and_then(|pixels| self.viewport(pixels));
-        View { format, window: self.window, viewport, quality: self.quality, ..View::default() }
+        View {
+            format,
+            window: self.window,
+            viewport,
+            quality: self.quality,
+            annotation: self.annotation,
+            ..View::default()
+        }
     }
 
     fn viewport(&self, pixels: &PixelFacts) -> Option<Viewport> {
