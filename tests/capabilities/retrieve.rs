@@ -95,7 +95,7 @@ async fn what_is_not_there_is_404_and_what_cannot_be_given_is_406() {
         assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
     }
     let answer = http
-        .get_with(&series[0].path(), &[("accept", "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.90")])
+        .get_with(&series[0].path(), &[("accept", "application/dicom; transfer-syntax=1.2.840.10008.1.2.4.201")])
         .await;
     assert_eq!(answer.status, 406);
     assert!(answer.text().contains("1.2.840.10008.1.2.1"), "names the stored syntax: {}", answer.text());
