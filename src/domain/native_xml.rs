@@ -1,10 +1,12 @@
 //! The Native DICOM Model (PS3.19 §A.1) of a data set, from its DICOM JSON Model (PS3.18 Annex F): the two
 //! say the same in other words.
 
+mod creators;
 mod read;
 
 pub use read::{NativeXmlError, read};
 
+use creators::Creators;
 use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::StandardDataDictionary;
@@ -100,6 +102,7 @@ enum Open {
     Dataset {
         item: bool,
         tag: Option<String>,
+        creators: Creators,
     },
     Attribute {
         tag: String,
@@ -189,14 +192,20 @@ impl Writer {
     }
 
     fn text(&mut self, text: String) -> Result<(), NotTheModel> {
-        match self.stack.last_mut() {
-            Some(Open::Dataset { tag, .. }) => *tag = Some(text),
-            Some(Open::Attribute { tag, vr, member }) => match member.take().as_deref() {
+        let Some((last, below)) = self.stack.split_last_mut() else { return Err(NotTheModel) };
+        match last {
+            Open::Dataset { tag, .. } => *tag = Some(text),
+            Open::Attribute { tag, vr, member } => match member.take().as_deref() {
                 None => *member = Some(text),
                 Some("vr") => {
                     let _ = write!(self.out, "<DicomAttribute tag=\"{}\" vr=\"{}\"", Escaped(tag), Escaped(&text));
                     if let Some(keyword) = keyword(tag) {
                         let _ = write!(self.out, " keyword=\"{keyword}\"");
+                    }
+                    if let Some(Open::Dataset { creators, .. }) = below.last()
+                        && let Some(creator) = creators.of(tag)
+                    {
+                        let _ = write!(self.out, " privateCreator=\"{}\"", Escaped(creator));
                     }
                     self.out.push('>');
                     *vr = text;
@@ -209,17 +218,20 @@ impl Writer {
                 }
                 Some(_) => return Err(NotTheModel),
             },
-            Some(Open::Values { number, .. }) => {
+            Open::Values { number, .. } => {
                 let _ = write!(self.out, "<Value number=\"{number}\">{}</Value>", Escaped(&text));
+                if let [.., Open::Dataset { creators, .. }, Open::Attribute { tag, .. }] = below {
+                    creators.note(tag, &text);
+                }
             }
-            Some(Open::Name { group }) => match group.take() {
+            Open::Name { group } => match group.take() {
                 None => *group = Some(text),
                 Some(group) if GROUPS.contains(&group.as_str()) && !text.is_empty() => {
                     person(&mut self.out, &group, &text);
                 }
                 Some(_) => {}
             },
-            Some(Open::Array) | None => return Err(NotTheModel),
+            Open::Array => return Err(NotTheModel),
         }
         Ok(())
     }
@@ -238,7 +250,7 @@ impl Writer {
             (b'{', None | Some(Open::Array)) => {
                 self.out.push_str(&self.before);
                 self.out.push_str(PROLOG);
-                self.stack.push(Open::Dataset { item: false, tag: None });
+                self.stack.push(Open::Dataset { item: false, tag: None, creators: Creators::default() });
             }
             (b'{', Some(Open::Dataset { tag, .. })) => {
                 let tag = tag.take().ok_or(NotTheModel)?;
@@ -253,7 +265,7 @@ impl Writer {
             }
             (b'{', Some(Open::Values { sequence: true, number })) => {
                 let _ = write!(self.out, "<Item number=\"{number}\">");
-                self.stack.push(Open::Dataset { item: true, tag: None });
+                self.stack.push(Open::Dataset { item: true, tag: None, creators: Creators::default() });
             }
             (b'{', Some(Open::Values { sequence: false, number })) => {
                 let _ = write!(self.out, "<PersonName number=\"{number}\">");

@@ -7,6 +7,7 @@ from conftest import ct
 from dicomweb_client.api import DICOMwebClient
 from pydicom.uid import generate_uid
 from pynetdicom.dsutils import encode
+from requests.exceptions import HTTPError
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,56 @@ def test_it_retrieves_at_every_level(client, study):
     frames = client.retrieve_instance_frames(*uids, frame_numbers=[1])
     assert frames[0] == first.PixelData
     assert client.retrieve_bulkdata(metadata["7FE00010"]["BulkDataURI"])[0] == first.PixelData
+
+
+def test_it_iterates_over_parts_and_pages(client, study):
+    first = study[0]
+    uids = first.StudyInstanceUID, first.SeriesInstanceUID, first.SOPInstanceUID
+    assert {ds.SOPInstanceUID for ds in client.iter_study(uids[0])} == {ds.SOPInstanceUID for ds in study}
+    assert sum(1 for _ in client.iter_series(*uids[:2])) == 5
+    assert list(client.iter_instance_frames(*uids, frame_numbers=[1])) == [first.PixelData]
+    place = client.retrieve_instance_metadata(*uids)["7FE00010"]["BulkDataURI"]
+    assert list(client.iter_bulkdata(place)) == [first.PixelData]
+    everything = client.search_for_instances(uids[0], limit=2, get_remaining=True)
+    assert len(everything) == 5
+
+
+def test_it_renders_at_every_level(client, study):
+    first = study[0]
+    uids = first.StudyInstanceUID, first.SeriesInstanceUID, first.SOPInstanceUID
+    jpeg, png = b"\xff\xd8\xff", b"\x89PNG"
+    assert client.retrieve_instance_rendered(*uids).startswith((jpeg, png))
+    assert client.retrieve_instance_rendered(*uids, media_types=("image/png",)).startswith(png)
+    assert client.retrieve_instance_frames_rendered(*uids, frame_numbers=[1]).startswith((jpeg, png))
+    small = client.retrieve_instance_rendered(*uids, media_types=("image/jpeg",), params={"viewport": "16,16", "quality": 50})
+    assert small.startswith(jpeg) and len(small) < len(client.retrieve_instance_rendered(*uids, media_types=("image/jpeg",)))
+
+
+def test_it_stores_and_deletes_at_every_level(shared):
+    """A token of the scope; what it deletes is gone, what is left is left."""
+    token = shared.cli_json("token", "create", "dicomweb-client", "--scope", "read,write,delete")["token"]
+    client = DICOMwebClient(shared.root, headers={"Authorization": f"Bearer {token}"})
+    uid = generate_uid()
+    images = [ct(uid, series, number) for series in (generate_uid(), generate_uid()) for number in (1, 2)]
+    stored = client.store_instances(images)
+    assert len(stored.ReferencedSOPSequence) == 4 and "FailedSOPSequence" not in stored
+    assert len(client.store_instances(images[:1], study_instance_uid=uid).ReferencedSOPSequence) == 1
+    first = images[0]
+    client.delete_instance(uid, first.SeriesInstanceUID, first.SOPInstanceUID)
+    assert len(client.search_for_instances(uid)) == 3
+    with pytest.raises(HTTPError, match="404"):
+        client.retrieve_instance(uid, first.SeriesInstanceUID, first.SOPInstanceUID)
+    client.delete_series(uid, images[2].SeriesInstanceUID)
+    assert len(client.search_for_series(uid)) == 1
+    client.delete_study(uid)
+    assert client.search_for_studies(search_filters={"StudyInstanceUID": uid}) == []
+    with pytest.raises(HTTPError, match="404"):
+        client.delete_study(uid)
+    with pytest.raises(HTTPError, match="401"):
+        DICOMwebClient(shared.root).delete_study(uid)
+    # Sent again, it is there again.
+    assert len(client.store_instances(images).ReferencedSOPSequence) == 4
+    assert len(client.retrieve_study(uid)) == 4
 
 
 def curl(*args) -> str:
