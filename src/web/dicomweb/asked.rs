@@ -4,7 +4,7 @@
 
 use super::accept::Accept;
 use super::representation::Representation;
-use super::{Named, instance_url};
+use super::{Named, instance_url, not_utf8};
 use crate::archive::{InstanceDetail, InstanceFrames, InstanceRow, InstanceUids};
 use crate::domain::instance::Selector;
 use crate::web::Web;
@@ -35,7 +35,7 @@ impl FromRequest<Web> for Asked {
         // Nothing else is looked at before this.
         let reader = Reader::from_request_parts(&mut parts, web).await?;
         let Ok(Path(named)) = Path::<Named>::from_request_parts(&mut parts, web).await else {
-            return Err(Problem::bad_request("The path is not UTF-8."));
+            return Err(not_utf8());
         };
         let selector = named.selector()?;
         Ok(Self::new(web, reader, parts, selector, named.below()).await)

@@ -1,60 +1,36 @@
 //! How many there are (`.../count` beneath each search): the matches of a search without its `limit` and
 //! `offset`, as `{"count": n}`. Not in PS3.18; portals know it from dcm4chee.
 
-use super::accept::Accept;
 use super::media::JSON;
-use super::qido::{Within, asked};
+use super::params::CAPPED;
+use super::qido::Sought;
 use crate::domain::level::Level;
-use crate::web::Web;
-use crate::web::caller::Reader;
 use crate::web::problem::Problem;
-use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 
 /// `GET /studies/count`
-pub async fn studies(
-    web: State<Web>,
-    reader: Reader,
-    within: Path<Within>,
-    request: Request,
-) -> Result<Response, Problem> {
-    count(Level::Study, web, reader, within, request).await
+pub async fn studies(sought: Sought) -> Result<Response, Problem> {
+    count(Level::Study, sought).await
 }
 
 /// `GET .../series/count`, of one study or of all.
-pub async fn series(
-    web: State<Web>,
-    reader: Reader,
-    within: Path<Within>,
-    request: Request,
-) -> Result<Response, Problem> {
-    count(Level::Series, web, reader, within, request).await
+pub async fn series(sought: Sought) -> Result<Response, Problem> {
+    count(Level::Series, sought).await
 }
 
 /// `GET .../instances/count`, of one series, of one study or of all.
-pub async fn instances(
-    web: State<Web>,
-    reader: Reader,
-    within: Path<Within>,
-    request: Request,
-) -> Result<Response, Problem> {
-    count(Level::Instance, web, reader, within, request).await
+pub async fn instances(sought: Sought) -> Result<Response, Problem> {
+    count(Level::Instance, sought).await
 }
 
-async fn count(
-    level: Level,
-    State(web): State<Web>,
-    reader: Reader,
-    Path(within): Path<Within>,
-    request: Request,
-) -> Result<Response, Problem> {
-    if Accept::of(request.headers(), request.uri().query()).choose(&[JSON]).is_none() {
+async fn count(level: Level, sought: Sought) -> Result<Response, Problem> {
+    if sought.accept().choose(&[JSON]).is_none() {
         return Err(Problem::not_acceptable("A count is served as application/json."));
     }
-    let mut asked = asked(level, &web, reader, within, request.uri().query())?;
-    let count = web.archive.count(&asked.query).await?;
+    let mut asked = sought.query(level)?;
+    let count = sought.web.archive.count(&asked.query).await?;
     // Nothing of a count is lowered.
-    asked.warnings.retain(|warning| *warning != super::params::CAPPED);
+    asked.warnings.retain(|warning| *warning != CAPPED);
     let mut response = axum::Json(serde_json::json!({ "count": count })).into_response();
     asked.warn(&mut response);
     Ok(response)

@@ -120,6 +120,10 @@ impl Named {
     }
 }
 
+fn not_utf8() -> Problem {
+    Problem::bad_request("The path is not UTF-8.")
+}
+
 /// Parses the UIDs of a path; what is no UID cannot name anything.
 fn select(study: &str, series: Option<&str>, instance: Option<&str>) -> Result<Selector, Problem> {
     let wrong = |_: InvalidUid| {

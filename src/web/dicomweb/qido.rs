@@ -2,7 +2,7 @@
 //! query cannot be understood. Newest study first.
 
 use super::accept::{Accept, takes_gzip};
-use super::{json, media, params, select};
+use super::{json, media, not_utf8, params, select};
 use crate::domain::level::Level;
 use crate::domain::query::Query;
 use crate::web::Web;
@@ -10,79 +10,78 @@ use crate::web::base_url::BaseUrl;
 use crate::web::caller::Reader;
 use crate::web::problem::Problem;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 
 /// `GET /studies`
-pub async fn studies(
-    web: State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    within: Path<Within>,
-    request: Request,
-) -> Result<Response, Problem> {
-    search(Level::Study, web, reader, base, within, request).await
+pub async fn studies(sought: Sought) -> Result<Response, Problem> {
+    search(Level::Study, sought).await
 }
 
 /// `GET .../series`, of one study or of all.
-pub async fn series(
-    web: State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    within: Path<Within>,
-    request: Request,
-) -> Result<Response, Problem> {
-    search(Level::Series, web, reader, base, within, request).await
+pub async fn series(sought: Sought) -> Result<Response, Problem> {
+    search(Level::Series, sought).await
 }
 
 /// `GET .../instances`, of one series, of one study or of all.
-pub async fn instances(
-    web: State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    within: Path<Within>,
-    request: Request,
-) -> Result<Response, Problem> {
-    search(Level::Instance, web, reader, base, within, request).await
+pub async fn instances(sought: Sought) -> Result<Response, Problem> {
+    search(Level::Instance, sought).await
 }
 
-/// What the path narrows the search to.
+/// What the path narrows a search to.
 #[derive(serde::Deserialize)]
-pub struct Within {
+struct Within {
     study: Option<String>,
     series: Option<String>,
 }
 
-/// What a search is for, by its path, its query string and who asks.
-pub(super) fn asked(
-    level: Level,
-    web: &Web,
-    Reader(caller): Reader,
-    Within { study, series }: Within,
-    query: Option<&str>,
-) -> Result<params::Asked, Problem> {
-    let within = study.map(|study| select(&study, series.as_deref(), None)).transpose()?;
-    let (study, series) = within.map_or((None, None), |within| (Some(within.study), within.series));
-    let mut asked = params::parse(query, level, study, series, &web.limits)?;
-    asked.query.only = caller.restriction;
-    Ok(asked)
+/// A search, or a count of one, by somebody who may read.
+pub struct Sought {
+    pub web: Web,
+    base: BaseUrl,
+    reader: Reader,
+    within: Within,
+    request: Parts,
+}
+
+impl FromRequest<Web> for Sought {
+    type Rejection = Problem;
+    async fn from_request(request: Request, web: &Web) -> Result<Self, Problem> {
+        let (mut request, _) = request.into_parts();
+        // Nothing else is looked at before this.
+        let reader = Reader::from_request_parts(&mut request, web).await?;
+        let Ok(Path(within)) = Path::<Within>::from_request_parts(&mut request, web).await else {
+            return Err(not_utf8());
+        };
+        let Ok(base) = BaseUrl::from_request_parts(&mut request, web).await;
+        Ok(Self { web: web.clone(), base, reader, within, request })
+    }
+}
+
+impl Sought {
+    pub fn accept(&self) -> Accept {
+        Accept::of(&self.request.headers, self.request.uri.query())
+    }
+    /// What is sought at `level`, by the path, the query string and who asks.
+    pub fn query(&self, level: Level) -> Result<params::Asked, Problem> {
+        let Within { study, series } = &self.within;
+        let within = study.as_deref().map(|study| select(study, series.as_deref(), None)).transpose()?;
+        let (study, series) = within.map_or((None, None), |within| (Some(within.study), within.series));
+        let mut asked = params::parse(self.request.uri.query(), level, study, series, &self.web.limits)?;
+        asked.query.only = self.reader.0.restriction.clone();
+        Ok(asked)
+    }
 }
 
 /// Rows read at a time when all are asked for.
 const PAGE: u32 = 1000;
 
-async fn search(
-    level: Level,
-    State(web): State<Web>,
-    reader: Reader,
-    base: BaseUrl,
-    Path(within): Path<Within>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let query = request.uri().query();
-    let media = media::model(&Accept::of(request.headers(), query))?;
-    let mut asked = asked(level, &web, reader, within, query)?;
+async fn search(level: Level, sought: Sought) -> Result<Response, Problem> {
+    let media = media::model(&sought.accept())?;
+    let mut asked = sought.query(level)?;
+    let Sought { web, base, request, .. } = sought;
     // Within a study everything is given; it is read in pages, so that memory stays flat.
     let everything = asked.query.limit.is_none();
     if everything {
@@ -100,7 +99,7 @@ async fn search(
         let frame = json::Frame { level, root: base.dicomweb(), ae_title: web.ae_title.to_string() };
         let offset = asked.query.offset.saturating_add(PAGE);
         let rest = everything.then(|| (web.archive.clone(), Query { offset, ..asked.query.clone() }));
-        json::answer(json::Matches::new(frame, page, rest), media, takes_gzip(request.headers())).await?
+        json::answer(json::Matches::new(frame, page, rest), media, takes_gzip(&request.headers)).await?
     };
     asked.warn(&mut response);
     Ok(response)

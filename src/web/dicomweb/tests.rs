@@ -480,6 +480,11 @@ async fn a_count_is_the_number_of_what_a_search_finds() {
         }
     }
     assert_eq!(client.count(&Who::Loopback, &format!("{SERIES}/instances/count?InstanceNumber=2")).await, 1);
+    for path in ["studies/%FF/series", "studies/%FF/series/count", "studies/%FF/bulkdata"] {
+        let refused = client.get(&format!("/dicom-web/{path}"), &[]).await;
+        assert_eq!(refused.status(), 400, "{path}");
+        assert_eq!(text(refused.headers(), "content-type"), "application/problem+json", "{path}");
+    }
     assert_eq!(client.get("/dicom-web/studies/count?StudyDate=x", &[]).await.status(), 400);
     assert_eq!(client.get("/dicom-web/studies/count?limit=x", &[]).await.status(), 400);
     assert_eq!(client.get("/dicom-web/studies/count", &[("accept", "image/png")]).await.status(), 406);
