@@ -165,13 +165,20 @@ impl<'a> Batch<'a> {
     /// Whether a newcomer from somebody restricted leaves alone what is outside: a study of its UID, or an
     /// instance of its UID, would otherwise be marked as in doubt.
     fn is_inside(&self, new: &NewInstance, only: &Restriction) -> bool {
-        let study = self.recording.as_ref().is_none_or(|known| known.admits(&new.facts.study_instance_uid, only));
+        let study = self.recording.as_ref().is_none_or(|known| known.admits(&new.facts, only));
         let instance = self.existing.get(&new.facts.sop_instance_uid).is_none_or(|first| first.is_within(only));
         let touched = |other: &&NewInstance| {
             other.facts.study_instance_uid == new.facts.study_instance_uid
                 || other.facts.sop_instance_uid == new.facts.sop_instance_uid
         };
-        study && instance && self.rows.instances.iter().filter(touched).all(|other| admits(only, &other.facts))
+        study
+            && instance
+            && self
+                .rows
+                .instances
+                .iter()
+                .filter(touched)
+                .all(|other| admits(only, &other.facts) && other.facts.patient() == new.facts.patient())
     }
 
     /// Whether the same bytes are kept as a conflict already. A file without its row is a leftover of a

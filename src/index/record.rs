@@ -172,12 +172,16 @@ impl Recording<'_> {
         std::mem::take(&mut self.existing)
     }
 
-    /// Whether a study is inside as it stands now; one that is not there yet is. Of the studies that it was begun
-    /// with.
-    pub fn admits(&self, study: &StudyInstanceUid, only: &Restriction) -> bool {
+    /// Whether the study of a newcomer is inside as it stands now, and would not come into doubt by it; one that
+    /// is not there yet is. Of the instances that it was begun with.
+    pub fn admits(&self, new: &InstanceFacts, only: &Restriction) -> bool {
+        let study = &new.study_instance_uid;
         self.rows.studies.get(study.as_str()).is_none_or(|known| {
             let value = |tag| columns::first(&known.attributes, tag);
-            !known.blocked && only.admits(study, value(tags::PATIENT_ID), value(tags::ISSUER_OF_PATIENT_ID))
+            let newer = columns::of_levels(&new.attributes, &[Level::Patient, Level::Study]);
+            !known.blocked
+                && !known.names_another_patient(&newer)
+                && only.admits(study, value(tags::PATIENT_ID), value(tags::ISSUER_OF_PATIENT_ID))
         })
     }
 

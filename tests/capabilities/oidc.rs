@@ -247,7 +247,14 @@ async fn a_patient_named_by_the_issuer_is_all_that_there_is() {
             bridge.web().send(Method::POST, path, headers, Some(body.to_vec())).await.status
         };
         assert_eq!(send(&other.study_path(), &dicom, b"x").await, 404);
-        assert_eq!(send("/dicom-web/studies", &dicom, b"x").await, 403);
+        // A new study begins only for who is restricted to a patient, and only for that patient.
+        let new = Dataset::ct().text(0x0010_0020, "LO", "MINE-1");
+        let begun = if *token == by_patient { 200 } else { 409 };
+        let stray = Dataset::ct().study(&mine.study_uid()).text(0x0010_0020, "LO", "OTHER-2");
+        // Of a study the restriction says nothing of patients; what is there already keeps out another.
+        for (image, answer) in [(&mine, 200), (&other, 409), (&stray, 409), (&new, begun)] {
+            assert_eq!(send("/dicom-web/studies", &dicom, &image.file()).await, answer);
+        }
         let grant = json!({ "study": other.study_uid() }).to_string();
         assert_eq!(send("/api/v1/links", &json, grant.as_bytes()).await, 403);
         for closed in ["/api/v1/status", "/api/v1/links", "/metrics"] {

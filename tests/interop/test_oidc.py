@@ -120,9 +120,16 @@ def test_a_patient_claim_is_all_that_dicomweb_client_sees(hospital):
     with pytest.raises(requests.HTTPError, match="404"):
         dicomweb.retrieve_study_metadata(images["OTHER"].StudyInstanceUID)
     writer = client(bridge, issuer.token(patient="MINE", realm_access={"roles": ["modality"]}))
-    for target, status in ((None, "403"), (images["OTHER"].StudyInstanceUID, "404")):
-        with pytest.raises(requests.HTTPError, match=status):
-            writer.store_instances([ct(PatientID="OTHER")], study_instance_uid=target)
+    own = ct(PatientID="MINE")
+    assert len(writer.store_instances([own]).ReferencedSOPSequence) == 1
+    strays = [ct(PatientID="OTHER"), ct(images["MINE"].StudyInstanceUID, PatientID="OTHER"),
+              ct(images["OTHER"].StudyInstanceUID, PatientID="MINE")]
+    for stray in strays:
+        with pytest.raises(requests.HTTPError, match="409"):
+            writer.store_instances([stray])
+    with pytest.raises(requests.HTTPError, match="404"):
+        writer.store_instances([ct(PatientID="OTHER")], study_instance_uid=images["OTHER"].StudyInstanceUID)
+    assert len(dicomweb.search_for_studies()) == 2, "nothing that is theirs has come into doubt"
 
 
 def test_tokens_that_are_not_good_are_refused(hospital):

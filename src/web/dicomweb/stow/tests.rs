@@ -226,3 +226,19 @@ async fn who_is_restricted_to_a_patient_adds_nothing_of_anybody_else() {
     }
     assert_eq!(client.studies_found(&who, "/dicom-web/studies").await.len(), 2);
 }
+
+#[tokio::test]
+async fn who_is_restricted_to_a_study_does_not_bring_it_into_doubt() {
+    let client = Client::start().await;
+    client.store(&Dataset::of_patient(1, "PAT-1")).await;
+    let uid = crate::domain::uid::StudyInstanceUid::parse("1.2.1").unwrap();
+    let only = crate::domain::restriction::Restriction::to_studies([uid.clone()]);
+    let scopes = crate::web::caller::Scopes::ALL;
+    let who = Who::Given(Caller::new(crate::web::caller::Kind::Loopback, scopes).restricted_to(Some(only)));
+    let (stray, own) = (Dataset::in_study("1.2.1", "1.4.8", "OTHER"), Dataset::in_study("1.2.1", "1.4.9", "PAT-1"));
+    let body = body(&[file(&stray), file(&own)]);
+    let answer = client.send(&who, "POST", "/dicom-web/studies/1.2.1", &[("content-type", RELATED)], body.into()).await;
+    assert_eq!(told(&answer), (202, vec!["1.4.9".to_owned()], vec![NOT_AUTHORIZED]));
+    let row = client.web.archive.study(&uid).await.unwrap().unwrap();
+    assert_eq!((row.blocked, row.instance_count), (false, 2));
+}
