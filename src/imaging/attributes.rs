@@ -30,6 +30,8 @@ pub struct DisplayAttributes {
     pub(super) labels: Labels,
     /// The object's own ICC profile: only when one is asked for.
     pub profile: Option<Vec<u8>>,
+    /// Columns and rows of the frame, where it was decoded smaller.
+    pub whole: Option<(u32, u32)>,
 }
 
 /// Window Center (0028,1050), Window Width (0028,1051), VOI LUT Function (0028,1056).

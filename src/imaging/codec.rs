@@ -59,6 +59,8 @@ pub struct Declared {
     pub planar: bool,
     /// The photometric interpretation says that samples are red, green and blue.
     pub rgb: bool,
+    /// How often a JPEG 2000 codestream is halved while it is decoded; `rows` and `columns` are what comes out.
+    pub halvings: u8,
 }
 
 /// A decoded frame: little endian, no padding. Or a codestream, and what its samples are.
@@ -155,6 +157,17 @@ pub fn decode(codec: Codec, declared: &Declared, bytes: &[u8]) -> Result<Samples
     }
 }
 
+/// How often a codestream can be halved and still be no smaller than `wanted`, in columns and rows; 0 for what
+/// is no bare JPEG 2000.
+pub fn halvings(codec: Codec, stream: &[u8], whole: (u32, u32), wanted: (u32, u32)) -> u8 {
+    let levels = if codec == Codec::Jpeg2000 { jpeg_2000::levels(stream).unwrap_or(0) } else { 0 };
+    let fits = |times: &u8| whole.0 >> times >= wanted.0.max(1) && whole.1 >> times >= wanted.1.max(1);
+    (1..=levels.min(HALVINGS_MAX)).take_while(fits).last().unwrap_or(0)
+}
+
+/// 40 megapixels are 6,000 x 6,000.
+const HALVINGS_MAX: u8 = 8;
+
 /// Encodes one native frame, little endian, of the shape that `declared` says.
 pub fn encode(encoder: Encoder, declared: &Declared, bytes: &[u8]) -> Result<Samples, DecodeError> {
     let native = native::Native::of(declared, bytes)?;
@@ -196,5 +209,6 @@ pub(super) fn declared(columns: u32, rows: u32, samples: u16, allocated: u16) ->
         signed: false,
         planar: false,
         rgb: samples == 3,
+        halvings: 0,
     }
 }

@@ -4,7 +4,7 @@ use super::Picture;
 use super::error::ImagingError;
 use super::view::Format;
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, Resizer};
+use fast_image_resize::{PixelType, ResizeOptions, Resizer};
 use std::ffi::c_int;
 use turbojpeg_sys as tj;
 
@@ -52,14 +52,17 @@ impl Raster {
         self
     }
 
-    pub fn scaled(self, width: u32, height: u32) -> Result<Self, ImagingError> {
+    /// The part whose corner is (`x`, `y`) in another size.
+    pub fn scaled(self, width: u32, height: u32, (x, y): (f64, f64)) -> Result<Self, ImagingError> {
         if (width, height) == (self.width, self.height) {
             return Ok(self);
         }
         let kind = if self.colour { PixelType::U8x3 } else { PixelType::U8 };
         let source = ImageRef::new(self.width, self.height, &self.bytes, kind).map_err(failed)?;
         let mut scaled = Image::new(width, height, kind);
-        Resizer::new().resize(&source, &mut scaled, None).map_err(failed)?;
+        let (wide, high) = (f64::from(self.width) - x, f64::from(self.height) - y);
+        let options = ResizeOptions::new().crop(x, y, wide, high);
+        Resizer::new().resize(&source, &mut scaled, &options).map_err(failed)?;
         Ok(Self { width, height, colour: self.colour, bytes: scaled.into_vec() })
     }
 
@@ -142,7 +145,7 @@ mod tests {
             assert_eq!(jpeg.bytes[..3], [0xFF, 0xD8, 0xFF]);
             let png = raster(colour).encoded(Format::Png, 90, None).unwrap();
             assert_eq!(&png.bytes[1..4], b"PNG");
-            let small = raster(colour).scaled(2, 1).unwrap().encoded(Format::Png, 90, None).unwrap();
+            let small = raster(colour).scaled(2, 1, (0.0, 0.0)).unwrap().encoded(Format::Png, 90, None).unwrap();
             assert_eq!((small.width, small.height), (2, 1));
         }
         let short = Raster { width: 3, height: 2, colour: false, bytes: vec![0; 5] };

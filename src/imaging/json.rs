@@ -38,6 +38,7 @@ pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, Imaging
         overlays: Vec::new(),
         labels: Labels::default(),
         profile: None,
+        whole: None,
     })
 }
 

@@ -86,7 +86,7 @@ fn raster(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes, view: 
     };
     let mut raster = Raster { width: shape.width, height: shape.height, colour, bytes };
     display.overlays.iter().for_each(|overlay| overlay.paint(&mut raster, &shape, frame));
-    let mut raster = view.of(raster, display.aspect.unwrap_or(1.0))?;
+    let mut raster = view.of(raster, display.aspect.unwrap_or(1.0), display.whole)?;
     display.labels.paint(&mut raster);
     Ok(raster)
 }

@@ -3,12 +3,14 @@
 
 use super::annotation::Annotation;
 use super::cache::{self, Cache, Hopeless};
-use super::codec::{Codec, Declared};
+use super::codec::{self, Codec, Declared};
 use super::encode::Raster;
 use super::icc::{self, PROFILE_MAX};
 use super::transcode::ANSWERS;
 use super::view::View;
-use super::{Decoders, DisplayAttributes, ImagingError, PIXELS_MAX, Picture, Program, Shape, picture, raster};
+use super::{
+    DecodeFailure, Decoders, DisplayAttributes, ImagingError, PIXELS_MAX, Picture, Program, Shape, picture, raster,
+};
 use crate::archive::{Archive, InstanceDetail, InstanceRow, RetrieveError};
 use crate::config::Limits;
 use crate::domain::instance::{FrameTable, PixelFacts, Selector};
@@ -96,8 +98,7 @@ impl Imaging {
 
     async fn shown(&self, row: &InstanceRow, frame: u32, view: &View) -> Result<Picture, ImagingError> {
         let detail = self.detail(row).await?;
-        let Samples { pixels, bytes, room, .. } = self.samples(&detail, frame).await?;
-        let display = self.display(&detail, frame, view).await?;
+        let (Samples { pixels, bytes, room, .. }, display) = self.seen(&detail, frame, view).await?;
         let view = view.clone();
         let shown = move || {
             let _room = room;
@@ -117,8 +118,7 @@ impl Imaging {
         frame: u32,
         view: &View,
     ) -> Result<(Raster, DisplayAttributes), ImagingError> {
-        let Samples { pixels, bytes, room, .. } = self.samples(detail, frame).await?;
-        let display = self.display(detail, frame, view).await?;
+        let (Samples { pixels, bytes, room, .. }, display) = self.seen(detail, frame, view).await?;
         let view = view.clone();
         let shown = move || {
             let _room = room;
@@ -127,8 +127,34 @@ impl Imaging {
         tokio::task::spawn_blocking(shown).await.map_err(failed)?
     }
 
-    /// The samples of a frame in little endian, decoded when they are compressed, and what they mean.
-    pub(super) async fn samples(&self, detail: &InstanceDetail, frame: u32) -> Result<Samples, ImagingError> {
+    /// The samples of a frame, as many as a view needs, and how they are displayed.
+    async fn seen(
+        &self,
+        detail: &InstanceDetail,
+        frame: u32,
+        view: &View,
+    ) -> Result<(Samples, DisplayAttributes), ImagingError> {
+        let uid = detail.row.file.transfer_syntax_uid.as_str();
+        let Some(pixels) = detail.pixels.as_ref().filter(|_| Codec::of(uid) == Some(Codec::Jpeg2000)) else {
+            let samples = self.samples(detail, frame, None).await?;
+            return Ok((samples, self.display(detail, frame, view).await?));
+        };
+        Shape::of(pixels)?;
+        let mut display = self.display(detail, frame, view).await?;
+        let samples = self.samples(detail, frame, view.coarse(pixels, &display)).await?;
+        let smaller = (samples.pixels.columns, samples.pixels.rows) != (pixels.columns, pixels.rows);
+        display.whole = smaller.then_some((pixels.columns, pixels.rows));
+        Ok((samples, display))
+    }
+
+    /// The samples of a frame in little endian, decoded when they are compressed, and what they mean. Where
+    /// `coarse` says a size, they may be fewer, but not fewer than that.
+    pub(super) async fn samples(
+        &self,
+        detail: &InstanceDetail,
+        frame: u32,
+        coarse: Option<(u32, u32)>,
+    ) -> Result<Samples, ImagingError> {
         let stored = detail.pixels.as_ref().ok_or(ImagingError::NothingToShow)?;
         let mut pixels = without_places(stored);
         let uid = detail.row.file.transfer_syntax_uid.as_str();
@@ -159,7 +185,15 @@ impl Imaging {
             error => failed(error),
         })?;
         let Some(codec) = codec else { return Ok(Samples { pixels, bytes, decoded: false, room }) };
-        let decoded = self.decoders.decode(codec, declared(&pixels, &shape), bytes).await;
+        let whole = declared(&pixels, &shape);
+        let halvings = coarse.map_or(0, |size| codec::halvings(codec, &bytes, (whole.columns, whole.rows), size));
+        let halved = |length: u32| length.div_ceil(1 << halvings);
+        let fewer = Declared { rows: halved(whole.rows), columns: halved(whole.columns), halvings, ..whole };
+        let decoded = match self.decoders.decode(codec, fewer, bytes.clone()).await {
+            // A tile may have fewer levels than the main header says.
+            Err(DecodeFailure::Frame(_)) if halvings > 0 => self.decoders.decode(codec, whole, bytes).await,
+            decoded => decoded.inspect(|_| (pixels.rows, pixels.columns) = (fewer.rows, fewer.columns)),
+        };
         let samples = decoded.inspect_err(|failure| self.hopeless.put(name, *failure))?;
         pixels.element = 0x0010;
         pixels.bits_allocated = samples.bits_allocated;
@@ -253,6 +287,7 @@ pub(super) fn declared(pixels: &PixelFacts, shape: &Shape) -> Declared {
         signed: shape.signed,
         planar: shape.planar,
         rgb: pixels.photometric_interpretation.trim() == "RGB",
+        halvings: 0,
     }
 }
 

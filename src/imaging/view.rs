@@ -1,10 +1,11 @@
 //! What of a frame is asked for: window, part, size, flips, format (PS3.18 §8.3.5).
 
 use super::annotation::Annotation;
-use super::attributes::Window;
+use super::attributes::{DisplayAttributes, Window};
 use super::encode::Raster;
 use super::error::ImagingError;
 use super::icc::ColourSpace;
+use crate::domain::instance::PixelFacts;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -60,14 +61,36 @@ impl Default for View {
 }
 
 impl View {
-    /// The part that is asked for, mirrored and scaled as asked for, with square pixels.
-    pub(super) fn of(&self, raster: Raster, aspect: f64) -> Result<Raster, ImagingError> {
+    /// Twice the size of the picture, when the frame may be decoded smaller as long as it is no smaller than that
+    /// (the rest is averaged, which is smoother): of a frame that is shown whole, and whose values mean the same
+    /// after neighbours were mixed.
+    pub(super) fn coarse(&self, pixels: &PixelFacts, display: &DisplayAttributes) -> Option<(u32, u32)> {
+        let smaller = self.viewport.is_some() || self.longest_edge.is_some();
+        let whole = self.viewport.is_none_or(|viewport| viewport.region.is_none()) && !self.overlays;
+        let windowed = self.window.is_some() || display.window.is_some() || display.voi_lut.is_some();
+        let averaged = (pixels.samples_per_pixel == 3 || windowed)
+            && pixels.bits_allocated >= 8
+            && display.modality_lut.is_none()
+            && pixels.photometric_interpretation.trim() != "PALETTE COLOR";
+        (smaller && whole && averaged).then(|| {
+            let (width, height) = self.size(pixels.columns, pixels.rows, display.aspect.unwrap_or(1.0));
+            (width.saturating_mul(2), height.saturating_mul(2))
+        })
+    }
+
+    /// The part that is asked for, mirrored and scaled as asked for, with square pixels. `whole` is the size of
+    /// the frame where the raster was decoded smaller.
+    pub(super) fn of(&self, raster: Raster, aspect: f64, whole: Option<(u32, u32)>) -> Result<Raster, ImagingError> {
         let raster = match self.viewport.and_then(|viewport| viewport.region) {
             Some(region) => cut(raster, region)?,
             None => raster,
         };
-        let (width, height) = self.size(raster.width, raster.height, aspect);
-        raster.scaled(width, height)
+        let (columns, rows) = whole.unwrap_or((raster.width, raster.height));
+        let (width, height) = self.size(columns, rows, aspect);
+        // A halved image holds every second place, the first of a pair, and not what lies between the two.
+        let off = |length: u32, whole: u32| 0.5 - 0.5 * f64::from(length) / f64::from(whole.max(1));
+        let corner = (off(raster.width, columns), off(raster.height, rows));
+        raster.scaled(width, height, if whole.is_some() { corner } else { (0.0, 0.0) })
     }
 
     /// The size in which pixels `aspect` times as high as wide are shown: square pixels, never enlarged

@@ -726,3 +726,24 @@ def test_pictures_are_those_of_dcm2pnm(bridge, tmp_path):
     wrong = {name: difference for name, difference in differences.items() if difference > 1.5}
     assert not wrong, wrong
     assert len(differences) > 25
+
+
+def test_a_small_picture_of_a_large_jpeg_2000_is_that_of_its_native_twin(shared):
+    """It is decoded in the size that is needed; nothing else about it may change."""
+    for values, bits in ((noisy((1001, 1403), 12, False), 12), (noisy((1001, 1403, 3), 8, False), 8)):
+        window = {"WindowCenter": 2000, "WindowWidth": 4000} if values.ndim == 2 else {}
+        twin = send(shared, native(values, bits, **window))
+        ds = native(values, bits, **window)
+        ds.PixelData = encapsulate([imagecodecs.jpeg2k_encode(values, codecformat="j2k", reversible=True, level=0, bitspersample=bits)])
+        ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+        ds.file_meta.TransferSyntaxUID = UID(JPEG_2000)
+        send(shared, ds)
+        for query in ("?viewport=200,200", "?viewport=701,600", "?viewport=64,500&annotation=technique", "?viewport=2000,2000",
+                      "?viewport=100,100,300,200,-500,400"):
+            small, expected = pixels(rendered(shared, ds, query=query)), pixels(rendered(shared, twin, query=query))
+            assert small.shape == expected.shape, query
+            # Less of the noise is averaged away; nothing moves, and nothing is lighter or darker.
+            assert np.abs(small - expected).mean() < 4, (query, np.abs(small - expected).mean())
+            assert abs(small.mean() - expected.mean()) < 1, query
+        assert (pixels(rendered(shared, ds)) == pixels(rendered(shared, twin))).all()
+        assert Image.open(io.BytesIO(at(shared, ds, "thumbnail").content)).size == Image.open(io.BytesIO(at(shared, twin, "thumbnail").content)).size

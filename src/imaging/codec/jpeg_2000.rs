@@ -18,6 +18,21 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
     }
 }
 
+/// How often the main header lets an image be halved: its decomposition levels (ISO/IEC 15444-1 §A.6.1).
+pub(super) fn levels(stream: &[u8]) -> Option<u8> {
+    let mut rest = stream.strip_prefix(&[0xFF, 0x4F])?;
+    loop {
+        let (marker, segment) = rest.split_first_chunk::<2>()?;
+        let length = u16::from_be_bytes(*segment.first_chunk()?);
+        match *marker {
+            [0xFF, 0x52] => return segment.get(7).copied(),
+            // The first tile-part ends the main header.
+            [0xFF, 0x90] => return None,
+            _ => rest = segment.get(usize::from(length.max(2))..)?,
+        }
+    }
+}
+
 /// Whether EOC stands at the end; the padding of a fragment, or what a device left there, may follow.
 fn is_ended(bytes: &[u8]) -> bool {
     let tail = bytes.len().saturating_sub(TAIL);
@@ -35,7 +50,7 @@ fn attempt(declared: &Declared, bytes: &[u8], strict: opj::OPJ_BOOL) -> Result<S
     };
     let mut source = Source { bytes, at: 0 };
     // SAFETY: `source` and `bytes` outlive codec and stream, which are dropped at the end of this function.
-    let (codec, stream) = unsafe { open(format, &mut source, strict)? };
+    let (codec, stream) = unsafe { open(format, &mut source, strict, declared.halvings)? };
     let mut image = Image(ptr::null_mut());
     // SAFETY: live codec and stream; the image is checked for null before it is read.
     unsafe {
@@ -43,7 +58,8 @@ fn attempt(declared: &Declared, bytes: &[u8], strict: opj::OPJ_BOOL) -> Result<S
             return Err(DecodeError::Corrupt);
         }
         let head = &*image.0;
-        let size = (head.y1.checked_sub(head.y0), head.x1.checked_sub(head.x0), head.numcomps);
+        let halved = |start: u32, end: u32| Some(end.checked_sub(start)?.div_ceil(1 << declared.halvings));
+        let size = (halved(head.y0, head.y1), halved(head.x0, head.x1), head.numcomps);
         if size != (Some(declared.rows), Some(declared.columns), u32::from(declared.samples)) {
             return Err(DecodeError::Mismatch);
         }
@@ -121,6 +137,7 @@ unsafe fn open(
     format: opj::OPJ_CODEC_FORMAT,
     source: &mut Source,
     strict: opj::OPJ_BOOL,
+    halvings: u8,
 ) -> Result<(Codec, Stream), DecodeError> {
     // SAFETY: each pointer is checked for null before it is used; the callbacks are those below.
     unsafe {
@@ -131,6 +148,7 @@ unsafe fn open(
         }
         let mut parameters = std::mem::zeroed::<opj::opj_dparameters_t>();
         opj::opj_set_default_decoder_parameters(&mut parameters);
+        parameters.cp_reduce = u32::from(halvings);
         // A decoder begins as a strict one. Telling it so once more also keeps it from noticing that a stream
         // counts its tile-parts one too few, and then it leaves out the last ones in silence.
         if opj::opj_setup_decoder(codec.0, &mut parameters) != TRUE

@@ -114,3 +114,29 @@ fn what_is_encoded_with_loss_is_nearly_the_same() {
         }
     }
 }
+
+#[test]
+fn a_jpeg_2000_stream_is_halved_as_often_as_it_stays_large_enough() {
+    let whole = Declared { bits_stored: 12, ..declared(321, 200, 1, 16) };
+    let level: Vec<u8> = (0..whole.count()).flat_map(|_| 1000_u16.to_le_bytes()).collect();
+    let stream = encode(Encoder::Jpeg2000(0), &whole, &level).unwrap().bytes;
+    let times = |wanted| halvings(Codec::Jpeg2000, &stream, (321, 200), wanted);
+    assert_eq!(
+        (times((321, 200)), times((160, 100)), times((161, 100)), times((80, 3)), times((1, 1))),
+        (0, 1, 0, 2, 5)
+    );
+    assert_eq!(halvings(Codec::JpegLs, &stream, (321, 200), (1, 1)), 0);
+    for times in 0..=5 {
+        let (columns, rows) = (321_u32.div_ceil(1 << times), 200_u32.div_ceil(1 << times));
+        let fewer = Declared { columns, rows, halvings: times, ..whole };
+        let decoded = decode(Codec::Jpeg2000, &fewer, &stream).unwrap();
+        // What is level stays level.
+        assert_eq!(decoded.bytes, level[..fewer.count() * 2], "{times}");
+    }
+    let beyond = Declared { columns: 6, rows: 4, halvings: 6, ..whole };
+    assert!(decode(Codec::Jpeg2000, &beyond, &stream).is_err());
+    for nonsense in [&[][..], &[0xFF, 0x4F], &[0xFF, 0x4F, 0xFF, 0x51, 0, 0], &[0xFF, 0x4F, 0xFF, 0x52, 0, 9], &[9; 40]]
+    {
+        assert_eq!(halvings(Codec::Jpeg2000, nonsense, (9, 9), (1, 1)), 0);
+    }
+}

@@ -31,7 +31,7 @@ impl Imaging {
     ) -> Result<(Bytes, Form), ImagingError> {
         let facts = detail.pixels.as_ref().ok_or(ImagingError::NothingToShow)?;
         target.takes(facts)?;
-        let Samples { pixels, bytes, decoded, room } = self.samples(detail, frame).await?;
+        let Samples { pixels, bytes, decoded, room } = self.samples(detail, frame, None).await?;
         let shape = Shape::of(&pixels)?;
         let mut form = form(facts, &pixels, &shape, decoded);
         let native = bytes.get(..shape.frame_bytes()).ok_or(ImagingError::Truncated)?.len();

@@ -40,8 +40,12 @@ impl Hello {
 impl Request {
     /// The head of a request whose frame has `length` bytes.
     pub fn head(&self, length: u64) -> [u8; REQUEST_HEAD] {
-        let Declared { rows, columns, samples, bits_allocated, bits_stored, signed, planar, rgb } = self.declared;
-        let (task, parameter) = task_number(self.task);
+        let Declared { rows, columns, samples, bits_allocated, bits_stored, signed, planar, rgb, halvings } =
+            self.declared;
+        let (task, parameter) = match task_number(self.task) {
+            (task, None) => (task, halvings),
+            (task, Some(parameter)) => (task, parameter),
+        };
         let mut head = Fields::default();
         head.put(&MAGIC);
         head.put(&[task, u8::from(signed), u8::from(planar), u8::from(rgb)]);
@@ -66,8 +70,12 @@ impl Request {
         let cpu = Duration::from_millis(u64::from_le_bytes(fields.take()?));
         let length = u64::from_le_bytes(fields.take()?);
         let (signed, planar, rgb) = (signed != 0, planar != 0, rgb != 0);
-        let declared = Declared { rows, columns, samples, bits_allocated, bits_stored, signed, planar, rgb };
-        let task = task_of(task, u8::try_from(parameter).ok()?)?;
+        let parameter = u8::try_from(parameter).ok()?;
+        let task = task_of(task, parameter)?;
+        let halvings = if matches!(task, Task::Decode(_)) { parameter } else { 0 };
+        // No more than a shift can take.
+        (halvings < 32).then_some(())?;
+        let declared = Declared { rows, columns, samples, bits_allocated, bits_stored, signed, planar, rgb, halvings };
         Some((Self { task, declared, cpu }, length))
     }
 }
@@ -143,15 +151,15 @@ const ERRORS: [DecodeError; 4] =
 /// What a codestream may have beyond twice its frame: its headers.
 const CODESTREAM: u64 = 64 << 10;
 
-/// A number and a parameter.
-fn task_number(task: Task) -> (u8, u8) {
+/// A number, and the parameter of an encoder.
+fn task_number(task: Task) -> (u8, Option<u8>) {
     match task {
-        Task::Decode(codec) => (CODECS.iter().position(|known| *known == codec).unwrap_or(CODECS.len()) as u8, 0),
-        Task::Encode(Encoder::Rle) => (16, 0),
-        Task::Encode(Encoder::JpegLossless) => (17, 0),
-        Task::Encode(Encoder::JpegLs(near)) => (18, near),
-        Task::Encode(Encoder::Jpeg2000(ratio)) => (19, ratio),
-        Task::Encode(Encoder::JpegBaseline(quality)) => (20, quality),
+        Task::Decode(codec) => (CODECS.iter().position(|known| *known == codec).unwrap_or(CODECS.len()) as u8, None),
+        Task::Encode(Encoder::Rle) => (16, Some(0)),
+        Task::Encode(Encoder::JpegLossless) => (17, Some(0)),
+        Task::Encode(Encoder::JpegLs(near)) => (18, Some(near)),
+        Task::Encode(Encoder::Jpeg2000(ratio)) => (19, Some(ratio)),
+        Task::Encode(Encoder::JpegBaseline(quality)) => (20, Some(quality)),
     }
 }
 fn task_of(number: u8, parameter: u8) -> Option<Task> {
