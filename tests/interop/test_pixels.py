@@ -742,8 +742,8 @@ def test_a_small_picture_of_a_large_jpeg_2000_is_that_of_its_native_twin(shared)
                       "?viewport=100,100,300,200,-500,400"):
             small, expected = pixels(rendered(shared, ds, query=query)), pixels(rendered(shared, twin, query=query))
             assert small.shape == expected.shape, query
-            # Less of the noise is averaged away; nothing moves, and nothing is lighter or darker.
+            # Less of the noise is averaged away (and more of it cut off at white); nothing moves.
             assert np.abs(small - expected).mean() < 4, (query, np.abs(small - expected).mean())
-            assert abs(small.mean() - expected.mean()) < 1, query
+            assert abs(small.mean() - expected.mean()) < 2, query
         assert (pixels(rendered(shared, ds)) == pixels(rendered(shared, twin))).all()
         assert Image.open(io.BytesIO(at(shared, ds, "thumbnail").content)).size == Image.open(io.BytesIO(at(shared, twin, "thumbnail").content)).size

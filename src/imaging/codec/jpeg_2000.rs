@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 const JP2_SIGNATURE: [u8; 8] = [0, 0, 0, 12, b'j', b'P', b' ', b' '];
-const TRUE: opj::OPJ_BOOL = 1;
+pub(super) const TRUE: opj::OPJ_BOOL = 1;
 
 /// Some encoders write wrong tile-part lengths, which only the lenient mode of OpenJPEG reads; but it also
 /// fills what a cut-off stream lacks with grey. So it is asked second, and only for a stream that has its end.
@@ -127,9 +127,10 @@ struct Source<'a> {
     at: usize,
 }
 
-struct Codec(*mut opj::opj_codec_t);
-struct Stream(*mut opj::opj_stream_t);
-struct Image(*mut opj::opj_image_t);
+/// What OpenJPEG made, null or destroyed with it; `jpeg_2000_write` makes such too.
+pub(super) struct Codec(pub(super) *mut opj::opj_codec_t);
+pub(super) struct Stream(pub(super) *mut opj::opj_stream_t);
+pub(super) struct Image(pub(super) *mut opj::opj_image_t);
 
 /// # Safety
 /// `source` must outlive what is returned.

@@ -1,12 +1,12 @@
 //! JPEG 2000 written by OpenJPEG: a bare codestream, as DICOM asks for (PS3.5 §A.4.4).
 
 use super::DecodeError;
+use super::jpeg_2000::{Codec, Image, Stream, TRUE};
 use super::native::Native;
 use openjpeg_sys as opj;
 use std::ffi::c_void;
 use std::ptr;
 
-const TRUE: opj::OPJ_BOOL = 1;
 /// Halvings of an image that large pictures take; small ones take fewer, down to a line of one pixel.
 const RESOLUTIONS_MAX: u32 = 6;
 
@@ -136,27 +136,4 @@ unsafe extern "C" fn seek(to: opj::OPJ_OFF_T, target: *mut c_void) -> opj::OPJ_B
         target.at = to;
         TRUE
     })
-}
-
-struct Codec(*mut opj::opj_codec_t);
-struct Stream(*mut opj::opj_stream_t);
-struct Image(*mut opj::opj_image_t);
-
-impl Drop for Codec {
-    fn drop(&mut self) {
-        // SAFETY: made once; destroying null is a no-op.
-        unsafe { opj::opj_destroy_codec(self.0) }
-    }
-}
-impl Drop for Stream {
-    fn drop(&mut self) {
-        // SAFETY: made once; destroying null is a no-op.
-        unsafe { opj::opj_stream_destroy(self.0) }
-    }
-}
-impl Drop for Image {
-    fn drop(&mut self) {
-        // SAFETY: made once; destroying null is a no-op.
-        unsafe { opj::opj_image_destroy(self.0) }
-    }
 }
