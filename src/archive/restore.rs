@@ -6,8 +6,13 @@ use crate::config::ConflictAnswer;
 use crate::domain::transfer_syntax;
 use crate::index::deleted::{DeletedFile, DeletionRow, Fate};
 use crate::store::{InstanceStore, StoreError, StoredReader, part10};
+use futures_util::{StreamExt, stream};
 use std::net::IpAddr;
 
+/// Files that are read and committed at the same time.
+const AT_ONCE: usize = 16;
+/// Files whose fate is noted in one transaction.
+const SETTLED_AT_ONCE: usize = 64;
 const PORTION: usize = 256 << 10;
 /// Longer than any head of ours: preamble, file meta of three UIDs.
 const HEAD: usize = 1024;
@@ -42,14 +47,25 @@ impl Archive {
             return Ok(None);
         }
         let mut restored = Restored::default();
-        let mut bytes = 0_u64;
-        for file in files {
-            match self.take_in_again(file.clone()).await {
+        let (mut bytes, mut settled) = (0_u64, Vec::new());
+        // Copies that were in conflict come after what was served; those together, so that they share batches.
+        let (served, copies): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.path.starts_with("objects/"));
+        let mut taken = stream::iter(served)
+            .map(|file| self.taken_in_again(file))
+            .buffer_unordered(AT_ONCE)
+            .chain(stream::iter(copies).then(|file| self.taken_in_again(file)))
+            .boxed();
+        while let Some((file, outcome)) = taken.next().await {
+            match outcome {
                 Ok(()) => {
                     restored.instances += 1;
                     bytes = bytes.saturating_add(file.size_bytes);
                     self.shared.store.remove_deleted(&file.name())?;
-                    self.shared.index.settle_deleted(&[(file, Fate::Restored)]).await.map_err(index_error)?;
+                    settled.push((file, Fate::Restored));
+                    if settled.len() >= SETTLED_AT_ONCE {
+                        let settled = std::mem::take(&mut settled);
+                        self.shared.index.settle_deleted(&settled).await.map_err(index_error)?;
+                    }
                 }
                 Err(error) => {
                     tracing::error!(file = file.name(), error = %super::shared::Chain(&error), "a deleted instance could not be restored");
@@ -57,6 +73,7 @@ impl Archive {
                 }
             }
         }
+        self.shared.index.settle_deleted(&settled).await.map_err(index_error)?;
         let outcome = if restored.failed == 0 { Outcome::Success } else { Outcome::MinorFailure };
         let event = Event::new(Kind::InstancesRestored, by.clone())
             .address(address)
@@ -65,6 +82,11 @@ impl Archive {
             .counts(restored.instances, bytes);
         self.shared.index.append(&event).await.map_err(index_error)?;
         Ok(Some(restored))
+    }
+
+    async fn taken_in_again(&self, file: DeletedFile) -> (DeletedFile, Result<(), ReceiveError>) {
+        let outcome = self.take_in_again(file.clone()).await;
+        (file, outcome)
     }
 
     async fn take_in_again(&self, file: DeletedFile) -> Result<(), ReceiveError> {
