@@ -198,13 +198,16 @@ impl Writer {
             Open::Attribute { tag, vr, member } => match member.take().as_deref() {
                 None => *member = Some(text),
                 Some("vr") => {
-                    let _ = write!(self.out, "<DicomAttribute tag=\"{}\" vr=\"{}\"", Escaped(tag), Escaped(&text));
+                    let creator = match below.last() {
+                        Some(Open::Dataset { creators, .. }) => creators.of(tag),
+                        _ => None,
+                    };
+                    let named = if creator.is_some() { creators::without_block(tag) } else { tag.clone() };
+                    let _ = write!(self.out, "<DicomAttribute tag=\"{}\" vr=\"{}\"", Escaped(&named), Escaped(&text));
                     if let Some(keyword) = keyword(tag) {
                         let _ = write!(self.out, " keyword=\"{keyword}\"");
                     }
-                    if let Some(Open::Dataset { creators, .. }) = below.last()
-                        && let Some(creator) = creators.of(tag)
-                    {
+                    if let Some(creator) = creator {
                         let _ = write!(self.out, " privateCreator=\"{}\"", Escaped(creator));
                     }
                     self.out.push('>');

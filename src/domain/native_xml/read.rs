@@ -2,6 +2,7 @@
 //! Read event by event with a stack of its own; what is no part of the model is refused, and a document
 //! type declaration, which could define entities, is too.
 
+use super::creators::with_block;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::{Map, Value};
@@ -85,11 +86,14 @@ fn open(stack: &mut Vec<Open>, start: &BytesStart<'_>, done: bool) -> Result<(),
     };
     let opened = match (stack.last_mut(), name.as_ref()) {
         (None, "NativeDicomModel") if !done => Open::Root(Map::new()),
-        (Some(Open::Root(_) | Open::Item(..)), "DicomAttribute") => {
+        (Some(Open::Root(dataset) | Open::Item(_, dataset)), "DicomAttribute") => {
+            let mut tag = attribute("tag")?.ok_or(E::Model)?.to_ascii_uppercase();
+            if let Some(creator) = attribute("privateCreator")? {
+                tag = with_block(dataset, tag, &creator).ok_or(E::Model)?;
+            }
             if stack.len() > DEPTH_MAX * 2 {
                 return Err(E::TooDeep);
             }
-            let tag = attribute("tag")?.ok_or(E::Model)?.to_ascii_uppercase();
             Open::Attribute { tag, vr: attribute("vr")?.unwrap_or_default(), values: Vec::new(), other: None }
         }
         (Some(Open::Attribute { .. }), "Item") => Open::Item(number()?, Map::new()),
@@ -208,6 +212,17 @@ mod tests {
             "\n <d:DicomAttribute xmlns:d='x' keyword='Rows' tag='00280010' vr='US'>\n  <Value number='1'>5&#49;<![CDATA[2]]></Value>\n </d:DicomAttribute>\n",
         );
         assert_eq!(Value::from(read(text.as_bytes()).unwrap()), json!({"00280010": {"vr": "US", "Value": ["512"]}}));
+    }
+
+    #[test]
+    fn a_private_attribute_goes_where_its_creator_is() {
+        let attribute = "<DicomAttribute tag=\"00290010\" vr=\"LO\"><Value number=\"1\">ONE</Value></DicomAttribute>\
+            <DicomAttribute tag=\"00290001\" vr=\"LO\" privateCreator=\"ONE\"><Value number=\"1\">a</Value></DicomAttribute>\
+            <DicomAttribute tag=\"00290001\" vr=\"LO\" privateCreator=\"TWO\"><Value number=\"1\">b</Value></DicomAttribute>";
+        let text = |value: &str| json!({"vr": "LO", "Value": [value]});
+        let expected =
+            json!({"00290010": text("ONE"), "00290011": text("TWO"), "00291001": text("a"), "00291101": text("b")});
+        assert_eq!(Value::from(read(model(attribute).as_bytes()).unwrap()), expected);
     }
 
     #[test]
