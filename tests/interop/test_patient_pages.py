@@ -12,6 +12,7 @@ from pydicom.uid import generate_uid
 from pynetdicom.dsutils import encode
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
 
 SHOTS = Path(os.environ.get("BLUEBRIDGE_SCREENSHOTS", "target/screenshots"))
@@ -55,7 +56,10 @@ def fill(phone, code, day, month, year):
         field = phone.find_element(By.NAME, name)
         field.clear()
         field.send_keys(value)
-    phone.find_element(By.CSS_SELECTOR, "form button[type=submit]:not([formnovalidate])").click()
+    button = phone.find_element(By.CSS_SELECTOR, "form button[type=submit]:not([formnovalidate])")
+    button.click()
+    # The answer is another page, and what is typed before it is there is lost with the old one.
+    WebDriverWait(phone, 20).until(expected_conditions.staleness_of(button))
 
 
 def test_a_patient_reaches_their_images_and_downloads_them(phone, link):
