@@ -8,6 +8,7 @@ use crate::domain::restriction::Restriction;
 use crate::domain::uid::StudyInstanceUid;
 use crate::index::{IndexError, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
 use futures_util::Stream;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 impl Archive {
@@ -32,7 +33,7 @@ impl Archive {
         self.shared.index.instance(selector).await
     }
     /// Where the frames of one instance are.
-    pub async fn frames(&self, selector: &Selector) -> Result<Option<InstanceFrames>, IndexError> {
+    pub async fn frames(&self, selector: &Selector) -> Result<Option<Arc<InstanceFrames>>, IndexError> {
         self.shared.index.frames(selector).await
     }
     /// The stored DICOM JSON of every instance of `selector`, as `Metadata::to_bytes` wrote it.

@@ -113,6 +113,7 @@ impl Index {
         address: Option<IpAddr>,
     ) -> Result<Option<Deleted>, IndexError> {
         let mut deleting = Deleting { transaction: self.write().await?, selector };
+        deleting.transaction.deletes();
         let Some(study) = deleting.study().await? else { return Ok(None) };
         let (instances, size_bytes) = deleting.count(&study).await?;
         if instances == 0 {

@@ -17,6 +17,7 @@ pub mod links;
 mod matching;
 pub mod packages;
 mod readers;
+mod recent;
 mod record;
 mod retrieve;
 mod rows;

@@ -399,6 +399,7 @@ impl Rows {
                 new_series.push(series.row(now_ms));
             } else {
                 if series.filled {
+                    turn.changes_rows = true;
                     full_series.push(series.row(now_ms));
                 }
                 touched_series.push(series.aggregates(now_ms));

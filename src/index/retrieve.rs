@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How many instances' metadata are read at once after the first few.
 const PAGE: u32 = 64;
@@ -126,14 +127,14 @@ impl Index {
 
     /// The instances of a study or series, or one instance; by series number, instance number and UID.
     pub async fn instances(&self, selector: &Selector) -> Result<Vec<InstanceRow>, IndexError> {
+        if selector.instance.is_some() {
+            return Ok(self.frames(selector).await?.into_iter().map(|found| found.row.clone()).collect());
+        }
         let mut reader = self.read().await?;
         let study = selector.study.as_str();
-        let rows = match (&selector.series, &selector.instance) {
-            (_, Some(_)) => fetch_one(&mut reader, ONE, selector).await?.into_iter().collect(),
-            (Some(series), None) => {
-                sqlx::query(OF_SERIES).bind(study).bind(series.as_str()).fetch_all(&mut *reader).await?
-            }
-            (None, None) => sqlx::query(OF_STUDY).bind(study).fetch_all(&mut *reader).await?,
+        let rows = match &selector.series {
+            Some(series) => sqlx::query(OF_SERIES).bind(study).bind(series.as_str()).fetch_all(&mut *reader).await?,
+            None => sqlx::query(OF_STUDY).bind(study).fetch_all(&mut *reader).await?,
         };
         rows.iter().map(instance_row).collect()
     }
@@ -152,12 +153,21 @@ impl Index {
         }))
     }
 
-    /// Where one instance's frames are: what a viewer asks hundreds of times a second, so nothing else is read.
-    pub async fn frames(&self, selector: &Selector) -> Result<Option<InstanceFrames>, IndexError> {
+    /// Where one instance's frames are: what a viewer asks hundreds of times a second, so nothing else is read,
+    /// and what was asked for last is not read again.
+    pub async fn frames(&self, selector: &Selector) -> Result<Option<Arc<InstanceFrames>>, IndexError> {
+        let recent = &self.inner.writer.recent;
+        if let Some(found) = recent.get(selector) {
+            return Ok(Some(found));
+        }
+        let since = recent.now();
         let mut reader = self.read().await?;
         let Some(row) = fetch_one(&mut reader, FRAMES, selector).await? else { return Ok(None) };
         let pixels: Option<Vec<u8>> = row.try_get(17)?;
-        Ok(Some(InstanceFrames { row: instance_row(&row)?, pixels: pixels.as_deref().map(decode_pixels).transpose()? }))
+        let pixels = pixels.as_deref().map(decode_pixels).transpose()?;
+        let found = Arc::new(InstanceFrames { row: instance_row(&row)?, pixels });
+        recent.keep(since, &found);
+        Ok(Some(found))
     }
 
     /// `Metadata::to_bytes` of every instance of `selector`, in the order of [`Index::instances`], read

@@ -1,6 +1,7 @@
 //! The one connection that writes, its lock, and the task that checkpoints behind it.
 
 use super::engine;
+use super::recent::Recent;
 use super::{Index, IndexError};
 use crate::audit::{self, Event};
 use crate::domain::clock::Clock;
@@ -42,6 +43,7 @@ pub(super) struct Writer {
     wake: Notify,
     /// The number of the last change that is committed.
     committed: watch::Sender<i64>,
+    pub(super) recent: Recent,
 }
 
 impl Writer {
@@ -49,7 +51,7 @@ impl Writer {
         let heads = read_heads(&mut connection).await?;
         let writing = Mutex::new(Writing { connection: Some(connection), heads, unfinished: false });
         let (written, wake, committed) = (AtomicU64::new(0), Notify::new(), watch::Sender::new(heads.instance));
-        Ok(Arc::new(Self { writing, written, wake, committed }))
+        Ok(Arc::new(Self { writing, written, wake, committed, recent: Recent::new() }))
     }
 
     /// Waits for the turn to write. The transaction is not begun: that is for a statement that
@@ -63,11 +65,13 @@ impl Writer {
             let heads = read_heads(connection).await?;
             writing.heads = heads;
             writing.unfinished = false;
+            // Or it was committed, and whoever did it was gone by then.
+            self.recent.forget();
         }
         if writing.connection.is_none() {
             return Err(IndexError::Busy);
         }
-        Ok(Turn { heads: writing.heads, writing, writer: self, now_ms: clock.now_ms() })
+        Ok(Turn { heads: writing.heads, changes_rows: false, writing, writer: self, now_ms: clock.now_ms() })
     }
 
     pub(super) fn committed(&self) -> watch::Receiver<i64> {
@@ -150,6 +154,8 @@ pub(super) struct Turn<'a> {
     pub(super) heads: Heads,
     /// The time of everything in this turn.
     pub(super) now_ms: i64,
+    /// Rows of instances that were there are other ones, or gone, once this is done.
+    pub(super) changes_rows: bool,
     writing: MutexGuard<'a, Writing>,
     writer: &'a Writer,
 }
@@ -167,6 +173,9 @@ impl Turn<'_> {
     pub(super) fn done(mut self, bytes: u64) {
         self.writing.heads = self.heads;
         self.writing.unfinished = false;
+        if self.changes_rows {
+            self.writer.recent.forget();
+        }
         self.writer.written.fetch_add(bytes.saturating_add(32 << 10), Ordering::Relaxed);
         self.writer.wake.notify_one();
         let last = self.heads.instance;
@@ -189,6 +198,10 @@ impl Transaction<'_> {
     pub(super) fn next_number(&mut self) -> i64 {
         self.turn.heads.instance += 1;
         self.turn.heads.instance
+    }
+    /// Instances are deleted in this transaction.
+    pub(super) fn deletes(&mut self) {
+        self.turn.changes_rows = true;
     }
     /// Appends to the audit trail within this transaction.
     pub(super) async fn append(&mut self, event: &Event) -> Result<(), IndexError> {

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import numpy
@@ -309,6 +310,17 @@ def test_a_study_is_opened_and_seen(bridge, studies, chromium, kind):
     seen.look()
     assert seen.of("/metadata") and (seen.of("/frames/") or seen.of("/thumbnail")), seen.answers
     assert not seen.bad(), seen.bad()
+
+
+def test_the_link_of_the_api_opens_the_study(bridge, studies, chromium):
+    with urllib.request.urlopen(f"http://127.0.0.1:{bridge.web}/api/v1/studies/{studies['ct']}/viewers") as answer:
+        link = json.load(answer)["ohif"]
+    seen = Seen(chromium)
+    chromium.get(link)
+    assert until(90, lambda: shades(chromium) > 30), (link, seen.look().bad())
+    assert chromium.execute_script("return window.crossOriginIsolated")
+    frames = seen.look().of("/frames/")
+    assert frames and all(f"/studies/{studies['ct']}/" in url for url in frames) and not seen.bad(), seen.answers
 
 
 @pytest.mark.parametrize("how", ["typed", "address"])

@@ -135,3 +135,33 @@ async fn a_place_that_was_given_to_the_same_bytes_again_is_not_emptied() {
     assert!(fixture.index.begin_moving(10).await.unwrap().is_none());
     assert!(fixture.index.deleted_files().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_row_that_was_asked_for_is_the_row_as_it_is() {
+    let fixture = two_studies().await;
+    let held = selector(1, Some(1), Some(2));
+    let path =
+        async |what: &Selector| fixture.index.frames(what).await.unwrap().map(|found| found.row.file.path.clone());
+    assert_eq!(path(&held).await.as_deref(), Some("objects/0000/1.1.1.2.dcm"));
+    // The same instance by another study or series is not there, whoever asked before.
+    let elsewhere = Selector { study: selector(2, None, None).study, ..held.clone() };
+    assert!(path(&elsewhere).await.is_none());
+    assert!(path(&Selector { series: selector(1, Some(2), None).series, ..held.clone() }).await.is_none());
+    assert!(path(&Selector { series: None, ..held.clone() }).await.is_some());
+
+    fixture.delete(&held).await.unwrap();
+    assert!(path(&held).await.is_none());
+    let mut again = instance(1, 1, 2, &[("SeriesDescription", "Thorax")]);
+    again.file.path = "objects/0001/again.dcm".to_owned();
+    fixture.record(vec![again]).await;
+    assert_eq!(path(&held).await.as_deref(), Some("objects/0001/again.dcm"));
+
+    // What the series learnt from an instance that came later, the rows of the others say too.
+    let described =
+        async |what: &Selector| fixture.index.frames(what).await.unwrap().unwrap().row.series_description.clone();
+    assert_eq!(described(&selector(1, Some(1), Some(1))).await.as_deref(), Some("Thorax"));
+    let other = selector(2, Some(1), Some(1));
+    assert_eq!(described(&other).await, None);
+    fixture.record(vec![instance(2, 1, 2, &[("SeriesDescription", "Knee")])]).await;
+    assert_eq!(described(&other).await.as_deref(), Some("Knee"));
+}

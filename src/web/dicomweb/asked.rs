@@ -16,6 +16,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
+use std::sync::Arc;
 
 /// A request for something of one study.
 pub struct Asked {
@@ -68,7 +69,7 @@ impl Asked {
         if rows.is_empty() { Err(self.nothing_there()) } else { Ok(rows) }
     }
     /// The one instance that is asked for, and where its frames are.
-    pub async fn frames(&self) -> Result<InstanceFrames, Problem> {
+    pub async fn frames(&self) -> Result<Arc<InstanceFrames>, Problem> {
         self.web.archive.frames(&self.selector).await?.ok_or_else(|| self.nothing_there())
     }
     /// The one instance that is asked for, with its metadata.
