@@ -5,6 +5,7 @@ use super::AccessError;
 use crate::audit::{Actor, Event, Kind, RecordId};
 use crate::domain::clock::Clock;
 use crate::domain::phi::Phi;
+use crate::domain::uid::StudyInstanceUid;
 use crate::index::Index;
 pub use crate::index::tokens::TokenRow;
 use base64::Engine;
@@ -33,6 +34,20 @@ pub fn is_ours(token: &str) -> bool {
 pub struct Bearer {
     pub token_id: String,
     pub scopes: String,
+    /// The only study that there is for them; `None` is all.
+    pub study: Option<StudyInstanceUid>,
+}
+
+/// What a token is to be.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    pub name: &'a str,
+    /// Words of the closed list, checked by the caller.
+    pub scopes: &'a [&'a str],
+    pub lifetime: Duration,
+    pub study: Option<StudyInstanceUid>,
+    /// Who has it made.
+    pub by: Actor,
 }
 
 /// A token just made. Its text is never to be had again.
@@ -58,8 +73,8 @@ impl Tokens {
         Self { index, clock, believed: Arc::default() }
     }
 
-    /// Makes a token. `scopes` are words of the closed list, checked by the caller.
-    pub async fn create(&self, name: &str, scopes: &[&str], lifetime: Duration) -> Result<NewToken, AccessError> {
+    pub async fn create(&self, wanted: Wanted<'_>) -> Result<NewToken, AccessError> {
+        let Wanted { name, scopes, lifetime, study, by } = wanted;
         let secret: [u8; 32] = super::error::random()?;
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
         let id = ulid::Ulid::generate();
@@ -74,8 +89,10 @@ impl Tokens {
             expires_at_ms: now_ms.saturating_add(lifetime_ms),
             revoked_at_ms: None,
             last_used_at_ms: None,
+            study,
         };
-        let event = Event::new(Kind::TokenCreated, Actor::Operator).token(RecordId::from(id));
+        let event = Event::new(Kind::TokenCreated, by).token(RecordId::from(id));
+        let event = row.study.iter().fold(event, |event, study| event.study(study.clone()));
         self.index.insert_token(&row, &event).await?;
         Ok(NewToken { token: Phi::new(token), row })
     }
@@ -97,7 +114,7 @@ impl Tokens {
         if row.last_used_at_ms.is_none_or(|last| now_ms.saturating_sub(last) >= TOUCHED_EVERY_MS) {
             self.touch(&sha256, &row.token_id, now_ms).await;
         }
-        Ok(Some(Bearer { token_id: row.token_id, scopes: row.scopes }))
+        Ok(Some(Bearer { token_id: row.token_id, scopes: row.scopes, study: row.study }))
     }
 
     pub async fn list(&self) -> Result<Vec<TokenRow>, AccessError> {
@@ -155,6 +172,10 @@ mod tests {
     use crate::index::IndexSettings;
     use jiff::Timestamp;
 
+    fn wanted<'a>(name: &'a str, scopes: &'a [&'a str], seconds: u64) -> Wanted<'a> {
+        Wanted { name, scopes, lifetime: Duration::from_secs(seconds), study: None, by: Actor::Operator }
+    }
+
     async fn tokens(dir: &std::path::Path) -> (Tokens, Clock) {
         let clock = Clock::settable(Timestamp::UNIX_EPOCH);
         let index = Index::open(dir, IndexSettings::default(), clock.clone()).await.unwrap();
@@ -165,8 +186,8 @@ mod tests {
     async fn a_token_opens_until_it_expires_or_is_revoked() {
         let dir = tempfile::tempdir().unwrap();
         let (tokens, clock) = tokens(dir.path()).await;
-        let made = tokens.create("portal", &["read", "share"], Duration::from_secs(3600)).await.unwrap();
-        let other = tokens.create("script", &["read"], Duration::from_secs(7200)).await.unwrap();
+        let made = tokens.create(wanted("portal", &["read", "share"], 3600)).await.unwrap();
+        let other = tokens.create(wanted("script", &["read"], 7200)).await.unwrap();
         let text = made.token.expose();
         assert!(text.starts_with("bbt_") && text.len() == 47);
         let bearer = tokens.check(text).await.unwrap().unwrap();
@@ -187,7 +208,7 @@ mod tests {
     async fn what_is_no_token_is_nobody() {
         let dir = tempfile::tempdir().unwrap();
         let (tokens, _) = tokens(dir.path()).await;
-        let made = tokens.create("portal", &["read"], Duration::from_secs(60)).await.unwrap();
+        let made = tokens.create(wanted("portal", &["read"], 60)).await.unwrap();
         let text = made.token.expose();
         let flipped = text.replace(&text[10..11], if &text[10..11] == "A" { "B" } else { "A" });
         let longer = format!("{text}A");
@@ -200,11 +221,26 @@ mod tests {
     async fn use_is_noted_and_the_text_is_nowhere() {
         let dir = tempfile::tempdir().unwrap();
         let (tokens, clock) = tokens(dir.path()).await;
-        let made = tokens.create("portal", &["read"], Duration::from_secs(60)).await.unwrap();
+        let made = tokens.create(wanted("portal", &["read"], 60)).await.unwrap();
         clock.advance(Duration::from_millis(5));
         tokens.check(made.token.expose()).await.unwrap();
         let row = tokens.list().await.unwrap().remove(0);
         assert_eq!(row.last_used_at_ms, Some(5));
         assert!(!format!("{made:?}").contains(made.token.expose().as_str()));
+    }
+
+    #[tokio::test]
+    async fn a_token_for_one_study_says_so_and_its_row_goes_after_a_while() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tokens, clock) = tokens(dir.path()).await;
+        let study = StudyInstanceUid::parse("1.2.3").unwrap();
+        let made =
+            tokens.create(Wanted { study: Some(study.clone()), ..wanted("viewer", &["read"], 60) }).await.unwrap();
+        assert_eq!(tokens.check(made.token.expose()).await.unwrap().unwrap().study, Some(study));
+        tokens.create(wanted("portal", &["read"], 60)).await.unwrap();
+        clock.advance(Duration::from_secs(31 * 86_400));
+        tokens.create(wanted("script", &["read"], 60)).await.unwrap();
+        let names: Vec<_> = tokens.list().await.unwrap().into_iter().map(|row| row.name).collect();
+        assert_eq!(names, ["script", "portal"], "what a person made stays listed");
     }
 }

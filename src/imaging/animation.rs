@@ -1,12 +1,12 @@
 //! A multi-frame instance as one moving picture: GIF, which every browser plays.
 
-use super::attributes::DisplayAttributes;
+use super::attributes::{DisplayAttributes, Window};
 use super::encode::Raster;
 use super::error::ImagingError;
-use super::source::failed;
+use super::source::{Samples, failed};
 use super::view::View;
-use super::{Imaging, Picture};
-use crate::archive::InstanceRow;
+use super::{Imaging, Picture, extent};
+use crate::archive::{InstanceDetail, InstanceRow};
 use gif::{Encoder, Frame, Repeat};
 
 /// Frames of one moving picture, and pixels of all of them: what is longer is a video, not a GIF.
@@ -16,6 +16,8 @@ const PIXELS_MAX: u64 = 150_000_000;
 const EDGE: u32 = 640;
 /// How well colours are chosen: 1 is best, 30 fastest.
 const COLOUR_SPEED: i32 = 20;
+/// How many frames at most are looked at before a window is chosen for all.
+const LOOKS: u32 = 8;
 /// A tenth of a second, where the object names no time.
 const DELAY: u16 = 10;
 
@@ -28,6 +30,7 @@ impl Imaging {
         }
         let view = View { longest_edge: view.longest_edge.or(Some(EDGE)), ..view.clone() };
         let detail = self.detail(row).await?;
+        let view = View { window: self.steady(&detail, &view).await?, ..view };
         let mut moving: Option<Moving> = None;
         for frame in 0..row.number_of_frames {
             let (raster, display) = self.raster(&detail, frame, &view).await?;
@@ -44,6 +47,24 @@ impl Imaging {
         let picture = moving.ok_or(ImagingError::NothingToShow)?.finish()?;
         self.cache.put(name, picture.clone());
         Ok(picture)
+    }
+
+    /// The window of all frames: the one that is asked for, or, where the object has none, one over what some frames
+    /// hold. With a window for each frame by itself the picture would flicker.
+    async fn steady(&self, detail: &InstanceDetail, view: &View) -> Result<Option<Window>, ImagingError> {
+        let frames = detail.row.number_of_frames;
+        let mut ends: Option<(f64, f64)> = None;
+        let step = frames.div_ceil(LOOKS).max(1) as usize;
+        for frame in (0..frames).step_by(step).filter(|_| view.window.is_none()) {
+            let (Samples { pixels, bytes, room, .. }, display) = self.seen(detail, frame, view).await?;
+            let look = move || {
+                let _room = room;
+                extent(&pixels, &bytes, &display)
+            };
+            let Some((low, high)) = tokio::task::spawn_blocking(look).await.map_err(failed)?? else { continue };
+            ends = Some(ends.map_or((low, high), |ends| (ends.0.min(low), ends.1.max(high))));
+        }
+        Ok(view.window.or(ends.filter(|(low, high)| low < high).map(|(low, high)| Window::over(low, high))))
     }
 }
 

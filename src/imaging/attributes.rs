@@ -57,6 +57,10 @@ pub struct Rescale {
 }
 
 impl DisplayAttributes {
+    /// Whether the object says which grey values are to be seen.
+    pub(super) fn is_windowed(&self) -> bool {
+        self.window.is_some() || self.voi_lut.is_some()
+    }
     /// Reads the attributes that hold for `frame` (from 0) out of one instance's DICOM JSON object:
     /// top-level ones, and for enhanced multi-frame those of the functional groups (PS3.3 §C.7.6.16).
     /// Look-up tables that the JSON names by a BulkDataURI stay open: see [`DisplayAttributes::elsewhere`].

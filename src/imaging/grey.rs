@@ -25,29 +25,13 @@ pub(super) fn render(
         let grey = Grey::of(display, asked, low, high, inverted)?;
         return Ok(values.into_iter().map(|value| grey.byte(value)).collect());
     }
-    let padded = |value: f64| display.padding.is_some_and(|(low, high)| (low..=high).contains(&value));
-    let (mut lowest, mut highest) = (i64::MAX, i64::MIN);
-    if asked.or(display.window).is_none() && display.voi_lut.is_none() {
-        if let (1..=8, None) = (shape.bits_stored, &display.modality_lut) {
-            // So few bits are meant to be seen as they are, and frames of a cine must not flicker.
-            let whole = 1_i64 << shape.bits_stored;
-            (lowest, highest) = if shape.signed { (-whole / 2, whole / 2 - 1) } else { (0, whole - 1) };
-        }
-        shape.raw(frame, |raw| {
-            let value = shape.interpret(raw);
-            if !padded(value as f64) {
-                lowest = lowest.min(value);
-                highest = highest.max(value);
-            }
-        })?;
-    }
-    // A negative slope, or a table that falls, turns the ends around.
-    let (low, high) = extremes([lowest, highest].into_iter().map(|end| modality.apply(end as f64)));
+    let unwindowed = asked.is_none() && !display.is_windowed();
+    let stored = if unwindowed { stored_extent(shape, frame, display)? } else { None };
+    let (low, high) = ends(&modality, stored);
     let grey = Grey::of(display, asked, low, high, inverted)?;
     let of = |value: i64| {
-        let stored = value as f64;
-        // Padding that the span left out is background, black in either interpretation.
-        if lowest <= highest && padded(stored) { 0 } else { grey.byte(modality.apply(stored)) }
+        // Padding, which the span left out, is background, black in either interpretation.
+        if unwindowed && is_padding(display, value) { 0 } else { grey.byte(modality.apply(value as f64)) }
     };
     if shape.bits_stored > TABLE_BITS {
         let mut out = Vec::with_capacity(shape.area());
@@ -60,6 +44,47 @@ pub(super) fn render(
         None => values.map(of).collect(),
     };
     looked_up(shape, frame, &table)
+}
+
+/// The lowest and highest modality value of a frame; `None` when it is padding everywhere.
+pub(super) fn extent(
+    shape: &Shape,
+    frame: &[u8],
+    display: &DisplayAttributes,
+) -> Result<Option<(f64, f64)>, ImagingError> {
+    let modality = Modality::of(display)?;
+    let (low, high) = match shape.float {
+        true => extremes(shape.floats(frame)?.into_iter().map(|value| modality.apply(value))),
+        false => ends(&modality, stored_extent(shape, frame, display)?),
+    };
+    Ok((low <= high).then_some((low, high)))
+}
+
+/// The lowest and highest stored value of a frame, padding left out.
+fn stored_extent(shape: &Shape, frame: &[u8], display: &DisplayAttributes) -> Result<Option<(i64, i64)>, ImagingError> {
+    let (mut lowest, mut highest) = (i64::MAX, i64::MIN);
+    if let (1..=8, None) = (shape.bits_stored, &display.modality_lut) {
+        // So few bits are meant to be seen as they are.
+        let whole = 1_i64 << shape.bits_stored;
+        (lowest, highest) = if shape.signed { (-whole / 2, whole / 2 - 1) } else { (0, whole - 1) };
+    }
+    shape.raw(frame, |raw| {
+        let value = shape.interpret(raw);
+        if !is_padding(display, value) {
+            lowest = lowest.min(value);
+            highest = highest.max(value);
+        }
+    })?;
+    Ok((lowest <= highest).then_some((lowest, highest)))
+}
+
+fn is_padding(display: &DisplayAttributes, stored: i64) -> bool {
+    display.padding.is_some_and(|(low, high)| (low..=high).contains(&(stored as f64)))
+}
+
+/// Stored values as modality values: a negative slope, or a table that falls, turns the ends around.
+fn ends(modality: &Modality, stored: Option<(i64, i64)>) -> (f64, f64) {
+    extremes(stored.into_iter().flat_map(|(low, high)| [low, high]).map(|end| modality.apply(end as f64)))
 }
 
 /// Every sample looked up in `table`, which has an entry for all stored bits.

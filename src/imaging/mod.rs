@@ -65,6 +65,17 @@ pub fn picture(
     raster.encoded(view.format, view.quality, profile)
 }
 
+/// The lowest and highest value of a grey frame; `None` where the object says itself how it is shown, or the frame is
+/// none of grey.
+fn extent(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes) -> Result<Option<(f64, f64)>, ImagingError> {
+    let grey = matches!(pixels.photometric_interpretation.trim(), "MONOCHROME1" | "MONOCHROME2" | "");
+    let shape = Shape::of(pixels)?;
+    if display.is_windowed() || !grey || shape.samples != 1 {
+        return Ok(None);
+    }
+    grey::extent(&shape, frame, display)
+}
+
 fn raster(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes, view: &View) -> Result<Raster, ImagingError> {
     let shape = Shape::of(pixels)?;
     let interpretation = pixels.photometric_interpretation.trim();

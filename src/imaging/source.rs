@@ -128,7 +128,7 @@ impl Imaging {
     }
 
     /// The samples of a frame, as many as a view needs, and how they are displayed.
-    async fn seen(
+    pub(super) async fn seen(
         &self,
         detail: &InstanceDetail,
         frame: u32,

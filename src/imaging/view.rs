@@ -67,7 +67,7 @@ impl View {
     pub(super) fn coarse(&self, pixels: &PixelFacts, display: &DisplayAttributes) -> Option<(u32, u32)> {
         let smaller = self.viewport.is_some() || self.longest_edge.is_some();
         let whole = self.viewport.is_none_or(|viewport| viewport.region.is_none()) && !self.overlays;
-        let windowed = self.window.is_some() || display.window.is_some() || display.voi_lut.is_some();
+        let windowed = self.window.is_some() || display.is_windowed();
         let averaged = (pixels.samples_per_pixel == 3 || windowed)
             && pixels.bits_allocated >= 8
             && display.modality_lut.is_none()

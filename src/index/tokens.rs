@@ -3,6 +3,7 @@
 
 use super::{Index, IndexError};
 use crate::audit::Event;
+use crate::domain::uid::StudyInstanceUid;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -20,15 +21,20 @@ pub struct TokenRow {
     pub revoked_at_ms: Option<i64>,
     /// To the minute.
     pub last_used_at_ms: Option<i64>,
+    /// The only study it is good for; `None` is all.
+    pub study: Option<StudyInstanceUid>,
 }
+
+/// How long the row of a viewer's token stays after its end.
+const VIEWERS_KEPT_MS: i64 = 30 * 86_400_000;
 
 impl Index {
     /// Keeps a new token with its audit row.
     pub async fn insert_token(&self, token: &TokenRow, event: &Event) -> Result<(), IndexError> {
         let mut transaction = self.write().await?;
         sqlx::query(
-            "INSERT INTO access_token (token_id, sha256, name, scopes, created_at_ms, expires_at_ms)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO access_token (token_id, sha256, name, scopes, created_at_ms, expires_at_ms, study_instance_uid)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(&token.token_id)
         .bind(token.sha256.as_slice())
@@ -36,8 +42,13 @@ impl Index {
         .bind(&token.scopes)
         .bind(token.created_at_ms)
         .bind(token.expires_at_ms)
+        .bind(token.study.as_ref().map(|study| study.to_string()))
         .execute(&mut *transaction)
         .await?;
+        sqlx::query("DELETE FROM access_token WHERE study_instance_uid IS NOT NULL AND expires_at_ms < $1")
+            .bind(token.created_at_ms.saturating_sub(VIEWERS_KEPT_MS))
+            .execute(&mut *transaction)
+            .await?;
         transaction.append(event).await?;
         transaction.commit().await
     }
@@ -45,8 +56,8 @@ impl Index {
     pub async fn token(&self, sha256: &[u8; 32]) -> Result<Option<TokenRow>, IndexError> {
         let mut reader = self.read().await?;
         let found = sqlx::query(
-            "SELECT token_id, sha256, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms
-             FROM access_token WHERE sha256 = $1",
+            "SELECT token_id, sha256, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms,
+                study_instance_uid FROM access_token WHERE sha256 = $1",
         )
         .bind(sha256.as_slice())
         .fetch_optional(&mut *reader)
@@ -57,8 +68,8 @@ impl Index {
     pub async fn tokens(&self) -> Result<Vec<TokenRow>, IndexError> {
         let mut reader = self.read().await?;
         let all = sqlx::query(
-            "SELECT token_id, sha256, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms
-             FROM access_token ORDER BY created_at_ms DESC, token_id DESC",
+            "SELECT token_id, sha256, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms,
+                study_instance_uid FROM access_token ORDER BY created_at_ms DESC, token_id DESC",
         )
         .fetch_all(&mut *reader)
         .await?;
@@ -106,5 +117,9 @@ fn row(row: &SqliteRow) -> Result<TokenRow, IndexError> {
         expires_at_ms: row.try_get(5)?,
         revoked_at_ms: row.try_get(6)?,
         last_used_at_ms: row.try_get(7)?,
+        study: row
+            .try_get::<Option<&str>, _>(8)?
+            .map(|uid| StudyInstanceUid::parse(uid).map_err(|_| IndexError::Row))
+            .transpose()?,
     })
 }

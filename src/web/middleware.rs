@@ -7,6 +7,7 @@ use super::problem::{Problem, no_such_method, no_such_resource};
 use super::serve::{Peer, Shown};
 use super::{Web, capabilities, cors, restricted};
 use crate::access::bearer;
+use crate::domain::restriction::Restriction;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
@@ -197,7 +198,8 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
         }
         let bearer = web.tokens.check(token).await?.ok_or_else(Problem::invalid_token)?;
         let scopes = Scopes::parse(&bearer.scopes).unwrap_or(Scopes::NONE);
-        return Ok(Caller::new(Kind::Token { id: bearer.token_id }, scopes));
+        let only = bearer.study.map(|study| Restriction::to_studies([study]));
+        return Ok(Caller::new(Kind::Token { id: bearer.token_id }, scopes).restricted_to(only));
     }
     // After the token: who sends one wants to be taken for its bearer.
     if let Some(known) = request.extensions.get::<Shown>().and_then(|shown| caller::certified(&web.config, &shown.0)) {

@@ -6,10 +6,11 @@ use super::middleware::Given;
 use super::serve::Peer;
 use super::{Web, WebParts, control_router, ops, web_router};
 use crate::access::Access;
-use crate::access::bearer::Tokens;
+use crate::access::bearer::{Tokens, Wanted};
 use crate::access::package::Packages;
 use crate::access::reads::Reads;
 use crate::archive::{Archive, ArchiveSettings, Offer, Source};
+use crate::audit::Actor;
 use crate::config;
 use crate::domain::ae_title::AeTitle;
 use crate::domain::clock::Clock;
@@ -180,7 +181,9 @@ impl Client {
             request = request.extension(Given { caller: caller.clone(), base: "http://share".into() });
         }
         if let Who::Token(scope) = who {
-            let made = self.web.tokens.create("test", &[scope], std::time::Duration::from_secs(60)).await.unwrap();
+            let (scopes, lifetime) = ([*scope], std::time::Duration::from_secs(60));
+            let wanted = Wanted { name: "test", scopes: &scopes, lifetime, study: None, by: Actor::Operator };
+            let made = self.web.tokens.create(wanted).await.unwrap();
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", made.token.expose()));
             request = request.header("x-forwarded-for", "192.0.2.1");
         }

@@ -593,6 +593,23 @@ def test_a_cine_is_a_gif_of_all_its_frames(shared):
         assert at(shared, ds, "rendered").headers["content-type"] == "image/jpeg"
 
 
+def test_a_cine_without_a_window_keeps_one_brightness_for_all_frames(shared):
+    """Each frame in a window of its own would flicker: here every frame holds other values than the last."""
+    slope = np.linspace(0, 300, 60).astype(np.uint16)
+    frames = np.stack([np.tile(slope + 1000 * n, (40, 1)) for n in range(5)])
+    ds = native(frames[0], 16)
+    ds.NumberOfFrames, ds.FrameTime = 5, 100
+    ds.PixelData = frames.tobytes()
+    send(shared, ds)
+    moving = Image.open(io.BytesIO(at(shared, ds, "rendered", media="image/gif").content))
+    shown = []
+    for n in range(5):
+        moving.seek(n)
+        shown.append(np.asarray(moving.convert("L")).astype(int).mean())
+    expected = [(150 + 1000 * n) / 4300 * 255 for n in range(5)]
+    assert np.allclose(shown, expected, atol=3), (shown, expected)
+
+
 def test_documents_films_and_reports_are_what_they_are(shared):
     pdf = ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1", Modality="DOC")
     del pdf.PixelData

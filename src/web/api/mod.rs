@@ -22,7 +22,7 @@ pub fn router() -> Router<Web> {
         .route("/openapi.json", get(openapi::document))
         .route("/status", get(status::status))
         .route("/changes", get(changes::changes))
-        .route("/studies/{study}/viewers", get(viewers::viewers))
+        .route("/studies/{study}/viewers", get(viewers::viewers).post(viewers::launch))
         .merge(links::router())
         .merge(deletions::router())
 }

@@ -1,9 +1,9 @@
 //! `/api/v1/tokens`, on the control socket only: access tokens are made where the machine is, so that a
-//! token can never make another.
+//! token can make no other but one that reads a single study for some hours (`viewers`).
 
 use super::body::Json;
 use super::time;
-use crate::access::bearer::TokenRow;
+use crate::access::bearer::{TokenRow, Wanted};
 use crate::config::units::Span;
 use crate::domain::phi::Phi;
 use crate::web::Web;
@@ -54,6 +54,9 @@ pub struct Token {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used_at: Option<String>,
+    /// Of a viewer's token: the only study that it opens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    study: Option<String>,
     /// Only here and only once.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
@@ -79,6 +82,7 @@ impl Token {
             },
             revoked_at: row.revoked_at_ms.map(time),
             last_used_at: row.last_used_at_ms.map(time),
+            study: row.study.map(|study| study.to_string()),
             token: token.map(Phi::into_exposed),
         }
     }
@@ -104,7 +108,9 @@ async fn create(State(web): State<Web>, caller: Caller, Json(new): Json<NewToken
     if lifetime.get().is_zero() || lifetime > LIFETIME_MAX {
         return Err(Problem::bad_request("A token expires after some time, at most 1825d."));
     }
-    let made = web.tokens.create(new.name.trim(), &scopes, lifetime.get()).await?;
+    let (name, lifetime) = (new.name.trim(), lifetime.get());
+    let wanted = Wanted { name, scopes: &scopes, lifetime, study: None, by: caller.actor() };
+    let made = web.tokens.create(wanted).await?;
     Ok((StatusCode::CREATED, Json(Token::of(made.row, web.clock.now_ms(), Some(made.token)))).into_response())
 }
 

@@ -70,7 +70,7 @@ pub fn parse(
         asked.query.keys.push((attribute.tag, rule(attribute, &list.replace(',', "\\"))?));
     }
     asked.query.limit = match limit {
-        Some(limit) if limit > limits.search_results_max => {
+        Some(limit) if !everything && limit > limits.search_results_max => {
             asked.warnings.push(CAPPED);
             Some(limits.search_results_max)
         }
@@ -174,6 +174,8 @@ impl Includes {
         let answered = |tag: &Tag| {
             *tag == tags::MODALITY || attributes::lookup(*tag).is_some_and(|attribute| attribute.level <= level)
         };
+        // Every match says where it is retrieved, asked for or not.
+        self.tags.retain(|tag| *tag != tags::RETRIEVE_URL);
         let before = self.tags.len();
         self.tags.retain(answered);
         if (self.unknown || self.tags.len() < before) && !warnings.contains(&IGNORED) {
@@ -258,6 +260,9 @@ mod tests {
         .unwrap();
         assert_eq!(weasis.query.limit, Some(10));
         assert_eq!(weasis.warnings, [] as [&str; 0]);
+        let series = "includefield=0008103E,00080060,0020000E,00200011,00081190";
+        let series = parse(Some(series), Level::Series, None, None, &Limits::default()).unwrap();
+        assert_eq!(series.warnings, [] as [&str; 0]);
     }
 
     #[test]
@@ -355,5 +360,10 @@ mod tests {
         let within = StudyInstanceUid::parse("1.2").ok();
         let all = parse(None, Level::Instance, within, None, &limits).unwrap();
         assert_eq!(all.query.limit, None);
+        // Weasis takes a page shorter than its 1,000 for the last one: a study is not cut shorter than it asks.
+        let few = Limits { search_results_max: 20, ..Limits::default() };
+        let within = StudyInstanceUid::parse("1.2").ok();
+        let page = parse(Some("limit=1000"), Level::Instance, within, None, &few).unwrap();
+        assert_eq!((page.query.limit, page.warnings.len()), (Some(1000), 0));
     }
 }
