@@ -8,16 +8,19 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import threading
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import numpy
 import pydicom
 import pytest
+import requests
 from conftest import Bridge, ct, free_port, save
 from PIL import Image
 from pydicom.data import get_testdata_file
@@ -321,6 +324,63 @@ def test_the_link_of_the_api_opens_the_study(bridge, studies, chromium):
     assert chromium.execute_script("return window.crossOriginIsolated")
     frames = seen.look().of("/frames/")
     assert frames and all(f"/studies/{studies['ct']}/" in url for url in frames) and not seen.bad(), seen.answers
+
+
+@pytest.fixture
+def closed(build, tmp_path):
+    """A daemon that lets nobody read without a token, with two studies."""
+    b = Bridge(tmp_path)
+    b.config.write_text(b.config.read_text().replace("[web]", f'[web]\nanonymous = "nobody"\nohif_dir = "{build}"'))
+    b.start()
+    for number, name in enumerate(("VIEWER^ONE", "VIEWER^TWO")):
+        save(ct(size=128, PatientName=name, PatientID=name, StudyID=name[-3:]), tmp_path / f"{number}.dcm")
+    sent = subprocess.run([shutil.which("dcmsend"), "-aec", "BLUEBRIDGE", "127.0.0.1", str(b.dicom),
+                           str(tmp_path / "0.dcm"), str(tmp_path / "1.dcm")], capture_output=True, text=True)
+    assert sent.returncode == 0, sent.stderr
+    b.studies = [pydicom.dcmread(tmp_path / f"{number}.dcm").StudyInstanceUID for number in (0, 1)]
+    yield b
+    assert b.stop() == 0, b.log.read_text()[-3000:]
+
+
+def launch(bridge, study: str, scope: str, body: dict) -> requests.Response:
+    token = bridge.cli_json("token", "create", "portal", "--scope", scope)["token"]
+    return requests.post(f"http://127.0.0.1:{bridge.web}/api/v1/studies/{study}/viewers", json=body, timeout=10,
+                         headers={"Authorization": f"Bearer {token}"})
+
+
+def test_the_links_of_the_api_open_one_study_where_a_token_is_needed(closed, chromium):
+    mine, other = closed.studies
+    assert launch(closed, mine, "read", {}).status_code == 403
+    assert launch(closed, mine, "share", {}).status_code == 403, "nobody gives away more than they have"
+    answer = launch(closed, mine, "read,share", {"expires": "2h"})
+    assert answer.status_code == 201, answer.text
+    links = answer.json()
+
+    # As Weasis reads its address: percent signs first, then as a shell.
+    scheme, command = urllib.parse.unquote(links["weasis"]).split("?", 1)
+    name, *arguments = shlex.split(command)
+    options = dict(zip(arguments[::2], arguments[1::2]))
+    assert (scheme, name, options["-r"]) == ("weasis://", "$dicom:rs", f"studyUID={mine}")
+    root, (field, value) = options["--url"], options["-H"].split(": ", 1)
+    assert root == links["dicomweb"] == closed.root
+    weasis = lambda path: requests.get(root + path, headers={field: value}, timeout=10)
+    assert weasis(f"/studies?0020000D={mine}&includefield=00100010").status_code == 200
+    assert [found["0020000D"]["Value"] for found in weasis("/studies").json()] == [[mine]]
+    series = weasis(f"/studies/{mine}/series?includefield=00081190").json()[0]
+    whole = requests.get(series["00081190"]["Value"][0], timeout=10, headers={
+        field: value, "Accept": 'multipart/related;type="application/dicom";transfer-syntax=*'})
+    assert whole.status_code == 200 and b"DICM" in whole.content
+    assert weasis(f"/studies/{other}/series").status_code in (204, 404) and weasis(f"/studies/{other}").status_code == 404
+    stored = requests.post(f"{root}/studies", data=b"x", headers={field: value, "Content-Type": "application/dicom"})
+    assert stored.status_code == 403
+    again = f"http://127.0.0.1:{closed.web}/api/v1/studies/{mine}/viewers"
+    assert requests.post(again, json={}, headers={field: value}, timeout=10).status_code == 403, "it makes no other"
+
+    seen = Seen(chromium)
+    chromium.get(links["ohif"])
+    assert until(90, lambda: shades(chromium) > 30), (links["ohif"], seen.look().bad())
+    assert not seen.look().bad(), seen.bad()
+    assert links["token"] not in closed.log.read_text()
 
 
 @pytest.mark.parametrize("how", ["typed", "address"])

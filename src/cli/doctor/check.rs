@@ -33,6 +33,10 @@ pub enum Need {
     Items(&'static [&'static str]),
     /// One part or several as multipart/related, with the header spelled as clients compare it.
     Parts,
+    /// The same, and so many.
+    PartCount(usize),
+    /// Each item has this attribute, a URL whose path behind any prefix begins so: it takes the place of the root.
+    Link(&'static str, String),
     /// Each part says its transfer syntax.
     TransferSyntax,
     /// A header that contains this.
@@ -85,6 +89,11 @@ fn met(need: &Need, answer: &Answer) -> Result<(), String> {
         }
         Need::Items(attributes) => items(&answer.body, attributes),
         Need::Parts => parts(answer).map(|_| ()),
+        Need::PartCount(wanted) => match parts(answer)?.len() {
+            found if found == *wanted => Ok(()),
+            found => Err(format!("{found} parts came where the search says {wanted}")),
+        },
+        Need::Link(tag, path) => links(&answer.body, tag, path),
         Need::TransferSyntax => transfer_syntax(answer),
         Need::Header(name, wanted) => {
             let found = answer.header(name);
@@ -108,6 +117,16 @@ fn items(body: &[u8], attributes: &[&str]) -> Result<(), String> {
     }
     match attributes.iter().find(|tag| items.iter().any(|item| item.get(**tag).is_none())) {
         Some(missing) => Err(format!("attribute {missing} is missing")),
+        None => Ok(()),
+    }
+}
+
+fn links(body: &[u8], tag: &str, path: &str) -> Result<(), String> {
+    let parsed: Value = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?;
+    let place = format!("/{tag}/Value/0");
+    let urls = parsed.as_array().into_iter().flatten().map(|item| item.pointer(&place).and_then(Value::as_str));
+    match urls.map(Option::unwrap_or_default).find(|url| !(url.starts_with("http") && url.contains(path))) {
+        Some(url) => Err(format!("{tag} is {url:?}, which is no absolute address of {path}")),
         None => Ok(()),
     }
 }
@@ -228,6 +247,21 @@ mod tests {
         for (kind, body, why) in cases {
             let failure = met(&Need::TransferSyntax, &answer(kind, body)).unwrap_err();
             assert!(failure.contains(why), "{kind} {body}: {failure}");
+        }
+    }
+
+    #[test]
+    fn a_series_that_comes_short_and_an_address_that_leads_elsewhere_fail() {
+        let related = "multipart/related; type=\"application/dicom\"; boundary=b";
+        let one = "--b\r\nContent-Type: application/dicom\r\n\r\nx\r\n--b--\r\n";
+        assert_eq!(met(&Need::PartCount(1), &answer(related, one)), Ok(()));
+        assert!(met(&Need::PartCount(2), &answer(related, one)).unwrap_err().starts_with("1 parts came"));
+        let need = Need::Link("00081190", "/dicom-web/studies/1.2".into());
+        let told =
+            |url: &str| met(&need, &answer("x", &format!(r#"[{{"00081190":{{"vr":"UR","Value":["{url}"]}}}}]"#)));
+        assert_eq!(told("https://a.example/bb/dicom-web/studies/1.2/series/1"), Ok(()));
+        for wrong in ["/dicom-web/studies/1.2", "https://a.example/dicom-web/studies/1.3", ""] {
+            assert!(told(wrong).is_err(), "{wrong}");
         }
     }
 

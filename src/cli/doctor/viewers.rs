@@ -36,6 +36,8 @@ pub struct Subject {
     series: String,
     instance: String,
     frames: u64,
+    /// How many its series has.
+    instances: usize,
     /// An instance as Part 10, to be sent back.
     part10: Bytes,
 }
@@ -62,11 +64,21 @@ impl Subject {
             false => 0,
         };
         let (series, instance) = (text("0020000E")?, text("00080018")?);
+        let within = |other: &&Value| other.pointer("/0020000E/Value/0").and_then(Value::as_str) == Some(&series);
+        let count = instances.iter().filter(within).count();
         let path = format!("/dicom-web/studies/{study}/series/{series}/instances/{instance}");
         let accept = [("accept".to_owned(), "application/dicom; transfer-syntax=*".to_owned())];
         let answer = daemon.ask(Method::GET, &path, &accept, Bytes::new()).await.map_err(Failure::Failed)?;
         let part10 = if answer.status.is_success() { answer.body } else { Bytes::new() };
-        Ok(Self { root: "/dicom-web".into(), study: study.to_owned(), series, instance, frames, part10 })
+        Ok(Self {
+            root: "/dicom-web".into(),
+            study: study.to_owned(),
+            series,
+            instance,
+            frames,
+            instances: count,
+            part10,
+        })
     }
     fn of_study(&self, rest: &str) -> String {
         format!("{}/studies/{}{rest}", self.root, self.study)
@@ -257,36 +269,73 @@ fn cornerstone(subject: &Subject) -> Vec<Step> {
     ]
 }
 
+/// What its launch link sets off, first what 4.7.2 and later ask, then what earlier ones asked of each series, and
+/// what its search window asks. It takes no status but 200, and no Accept is one of its own.
 fn weasis(subject: &Subject) -> Vec<Step> {
-    let fields = "00080020,00080030,00080050,00080061,00080090,00081030,00100010,00100020,00100021,00100030,\
-                  00100040,0020000D,00200010";
+    const FIELDS: &str = "00080020,00080030,00080050,00080061,00080090,00081030,00100010,00100020,00100021,00100030,\
+                          00100040,0020000D,00200010";
+    let Subject { root, study, series, instances, .. } = subject;
     let ask = |purpose, target, accept: &str, needs| get(Viewer::Weasis, purpose, target, accept, needs);
-    vec![
+    let retrieve_url = Need::Link("00081190", format!("{root}/studies/{study}"));
+    let mut steps = vec![
         ask(
-            "study list, which begins with an empty parameter",
-            format!("{}/studies?&includefield={fields}&limit=10&offset=0", subject.root),
-            JSON,
-            vec![OK, Need::Type(JSON), Need::Items(&["0020000D", "00100020"])],
+            "the study of the link",
+            format!("{root}/studies?0020000D={study}&includefield={FIELDS}"),
+            "",
+            vec![OK, Need::Items(&["0020000D"])],
         ),
         ask(
-            "series of the study",
-            subject.of_study("/series?&includefield=0008103E,00080060,00200011"),
-            JSON,
-            vec![OK, Need::Items(&["0020000E"])],
+            "its series",
+            subject.of_study("/series?includefield=0008103E,00080060,0020000E,00200011,00081190"),
+            "",
+            vec![OK, Need::Items(&["0020000E", "00081190"]), retrieve_url],
         ),
         ask(
-            "instances of a series",
-            subject.of_series("/instances?&includefield=00200013"),
+            "how many instances a series has",
+            subject.of_study(&format!("/series?0020000E={series}&includefield=00201209")),
+            JSON,
+            vec![OK, Need::Items(&["0020000E", "00201209"])],
+        ),
+        ask(
+            "a series as stored",
+            subject.of_series(""),
+            "multipart/related;type=\"application/dicom\";transfer-syntax=*",
+            vec![OK, Need::PartCount(*instances)],
+        ),
+        ask(
+            "instances of a series, when it came short",
+            subject.of_series("/instances?includefield=00080016,00080018,00200013&offset=0&limit=1000"),
             JSON,
             vec![OK, Need::Items(&["00080018"])],
         ),
         ask(
+            "instances of a series (4.7.1 and before)",
+            subject.of_series("/instances?includefield=00080018,00200013,00081190&offset=0&limit=1000"),
+            "",
+            vec![OK, Need::Items(&["00080018", "00081190"])],
+        ),
+        ask(
             "an instance as stored",
             subject.of_instance(""),
-            "multipart/related; type=\"application/dicom\"; transfer-syntax=*",
-            vec![OK, Need::Parts],
+            "multipart/related;type=\"application/dicom\";transfer-syntax=*",
+            vec![OK, Need::PartCount(1)],
         ),
-    ]
+        ask(
+            "study list of its search window, which begins with an empty parameter",
+            format!("{root}/studies?&includefield={FIELDS}&limit=10&offset=0"),
+            "",
+            vec![OK, Need::Items(&["0020000D", "00100020"])],
+        ),
+    ];
+    if subject.frames > 0 {
+        steps.push(ask(
+            "a thumbnail of a series",
+            subject.of_series("/thumbnail?viewport=256%2C256"),
+            "image/jpeg",
+            vec![OK, Need::Type("image/jpeg")],
+        ));
+    }
+    steps
 }
 
 fn dicomweb_client(subject: &Subject) -> Vec<Step> {

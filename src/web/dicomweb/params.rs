@@ -22,6 +22,11 @@ pub struct Asked {
 }
 
 pub const IGNORED: &str = "A key or includefield of the query is not supported at this level and was ignored.";
+/// In the words of PS3.18 §8.3.4.5 and §8.3.4.6.
+const NO_EMPTY_VALUES: &str =
+    "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed.";
+const NO_MULTIPLE_VALUES: &str =
+    "The multiplevaluematching parameter is not supported. Multiple Value Matching has not been performed.";
 pub const CAPPED: &str = "The limit is larger than this server answers at once and was lowered.";
 pub const MORE: &str = "There are additional results that can be requested.";
 
@@ -47,6 +52,8 @@ pub fn parse(
             "offset" => asked.query.offset = number(&value, "offset")?.unwrap_or(0),
             "fuzzymatching" => asked.query.fuzzy = truth(&value)?,
             "includefield" => include.add(&value),
+            "emptyvaluematching" => asked.unsupported(truth(&value)?, NO_EMPTY_VALUES),
+            "multiplevaluematching" => asked.unsupported(truth(&value)?, NO_MULTIPLE_VALUES),
             _ => match key(&name, level, value.is_empty()) {
                 Key::Of(attribute) if attribute.vr == VR::UI => {
                     match uids.iter_mut().find(|(known, _)| known.tag == attribute.tag) {
@@ -91,8 +98,11 @@ impl Asked {
         }
     }
     fn ignored(&mut self) {
-        if !self.warnings.contains(&IGNORED) {
-            self.warnings.push(IGNORED);
+        self.unsupported(true, IGNORED);
+    }
+    fn unsupported(&mut self, asked: bool, warning: &'static str) {
+        if asked && !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
         }
     }
 }
@@ -200,7 +210,7 @@ fn truth(value: &str) -> Result<bool, Problem> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" => Ok(true),
         "false" | "0" | "" => Ok(false),
-        _ => Err(Problem::bad_request("fuzzymatching must be true or false.")),
+        _ => Err(Problem::bad_request("A parameter that turns a way of matching on is true or false.")),
     }
 }
 
@@ -295,6 +305,9 @@ mod tests {
         {
             assert_eq!(study(raw).unwrap().warnings, [IGNORED], "{raw}");
         }
+        assert_eq!(study("emptyvaluematching=true&emptyvaluematching=true").unwrap().warnings, [NO_EMPTY_VALUES]);
+        assert_eq!(study("multiplevaluematching=true&foo=1").unwrap().warnings, [NO_MULTIPLE_VALUES, IGNORED]);
+        assert_eq!(study("emptyvaluematching=false").unwrap().warnings, [] as [&str; 0]);
         assert_eq!(study("PatientName=&Modality=&includefield=all").unwrap().warnings, [] as [&str; 0]);
     }
 

@@ -94,7 +94,7 @@ async fn file(asked: &Asked, wanted: &Wanted) -> Result<Response, Problem> {
         ));
     }
     let accept = match &wanted.transfer_syntax {
-        Some(uid) => Accept::in_syntaxes(DICOM, &[uid.as_str()]),
+        Some(wanted) => Accept::in_syntaxes(DICOM, &[wanted]),
         None => Accept::in_syntaxes(DICOM, &[EXPLICIT_VR_LITTLE_ENDIAN, "*"]),
     };
     wado::send(asked, &accept).await

@@ -29,7 +29,17 @@ async fn an_instance_of_many_frames_is_a_file_unless_a_picture_is_asked_for() {
         ("&contentType=image%2Fpng", &[("accept", "image/jpeg")], "image/png"),
         ("&contentType=image/webp,image/png;q=0.5", &[], "image/png"),
         ("&contentType=image/gif", &[], "image/gif"),
-        ("&contentType=application/dicom&transferSyntax=*", &[], ""),
+        (
+            "&contentType=application/dicom&transferSyntax=*",
+            &[],
+            "application/dicom; transfer-syntax=1.2.840.10008.1.2",
+        ),
+        (
+            "&contentType=application/dicom&transferSyntax=%2A&frame=1",
+            &[],
+            "application/dicom; transfer-syntax=1.2.840.10008.1.2",
+        ),
+        ("&contentType=application/dicom&transferSyntax=**", &[], ""),
         ("&transferSyntax=1.2.840.10008.1.2", &[], "application/dicom; transfer-syntax=1.2.840.10008.1.2"),
     ] {
         let answer = client.get(&format!("{ONE}{more}"), headers).await;

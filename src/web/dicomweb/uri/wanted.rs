@@ -41,7 +41,8 @@ pub struct Wanted {
     pub content_type: Option<Accept>,
     /// From 1.
     pub frame: Option<u32>,
-    pub transfer_syntax: Option<TransferSyntaxUid>,
+    /// A UID, or `*` for whatever it is stored in, as OHIF asks.
+    pub transfer_syntax: Option<String>,
     /// Whether text in UTF-8 is taken.
     pub utf8: bool,
     annotation: Annotation,
@@ -69,7 +70,10 @@ impl Wanted {
             frame: given.number("frameNumber", u32::MAX)?,
             transfer_syntax: given
                 .get("transferSyntax")
-                .map(|text| uid("transferSyntax", text, TransferSyntaxUid::parse))
+                .map(|text| match text {
+                    "*" => Ok(text.to_owned()),
+                    text => uid("transferSyntax", text, TransferSyntaxUid::parse).map(|uid| uid.to_string()),
+                })
                 .transpose()?,
             utf8: given.get("charset").is_none_or(takes_utf8),
             annotation: given.get("annotation").map(viewing::annotation).transpose()?.unwrap_or_default(),
