@@ -12,6 +12,8 @@ mod jpeg_xl;
 mod native;
 mod rle;
 
+use std::cmp::Ordering;
+
 /// How a frame is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
@@ -74,6 +76,8 @@ pub struct Samples {
     /// The decoder made red, green and blue of what was there; else the photometric interpretation of the
     /// data set holds for the samples.
     pub to_rgb: bool,
+    /// Something was lost when the frame was compressed, as far as the codestream tells.
+    pub lossy: bool,
 }
 
 /// Why there are no samples.
@@ -123,25 +127,35 @@ impl Declared {
             _ => 32,
         }
     }
-    /// Bits that hold a value, of a decoder that gave `precision` bits.
-    fn stored(&self, precision: u32) -> u16 {
+    /// Bits that hold a value, of a decoder that gave `precision` bits of which `used` are set somewhere.
+    fn stored(&self, precision: u32, used: u32, lossy: bool) -> u16 {
         let declared = self.bits_stored.clamp(1, self.bits_allocated.max(1));
-        match self.signed {
+        let believed = u16::try_from(precision).unwrap_or(declared).max(declared);
+        let exceeded = used.checked_shr(declared.into()).unwrap_or(0) != 0;
+        match precision.cmp(&self.bits_allocated.into()) {
             // The sign stands where Bits Stored says, whether or not an encoder extended it.
-            true => declared,
-            // More bits than Bits Stored says are believed: cutting them would fold bright into dark.
-            false => u16::try_from(precision).unwrap_or(declared).max(declared),
+            _ if self.signed => declared,
+            Ordering::Greater => believed,
+            _ if !exceeded => declared,
+            // Who encodes all bits of a container keeps what stands above Bits Stored there, an overlay or
+            // whatever a device left; it is no part of the value (PS3.5 §8.1.1).
+            Ordering::Equal if !lossy => declared,
+            // Bits Stored is wrong: cutting would fold bright into dark.
+            _ => believed,
         }
     }
-    fn samples_of(&self, values: impl Iterator<Item = i32>, precision: u32) -> Samples {
+    fn samples_of(&self, values: impl Iterator<Item = i32>, precision: u32, lossy: bool) -> Samples {
         let bits_allocated = self.container(precision);
+        let mut used = 0;
+        let values = values.inspect(|value| used |= *value as u32);
         let mut bytes = Vec::with_capacity(self.count() * usize::from(bits_allocated / 8));
         match bits_allocated {
             8 => bytes.extend(values.map(|value| value as u8)),
             16 => values.for_each(|value| bytes.extend_from_slice(&(value as u16).to_le_bytes())),
             _ => values.for_each(|value| bytes.extend_from_slice(&value.to_le_bytes())),
         }
-        Samples { bytes, bits_allocated, bits_stored: self.stored(precision), planar: false, to_rgb: false }
+        let bits_stored = self.stored(precision, used, lossy);
+        Samples { bytes, bits_allocated, bits_stored, planar: false, to_rgb: false, lossy }
     }
 }
 
@@ -180,7 +194,7 @@ pub fn encode(encoder: Encoder, declared: &Declared, bytes: &[u8]) -> Result<Sam
     };
     let (bits_allocated, bits_stored) =
         (declared.bits_allocated, declared.bits_stored.clamp(1, declared.bits_allocated));
-    Ok(Samples { bytes, bits_allocated, bits_stored, planar: false, to_rgb: false })
+    Ok(Samples { bytes, bits_allocated, bits_stored, planar: false, to_rgb: false, lossy: false })
 }
 
 /// The samples of each pixel side by side.

@@ -45,12 +45,15 @@ pub struct Imaging {
     hopeless: Hopeless,
 }
 
-/// A frame's samples, what they mean (without where frames are), whether a decoder gave them, and the room they
-/// take until they are a picture.
+/// A frame's samples, what they mean (without where frames are), whether a decoder gave them and what it told,
+/// and the room they take until they are a picture.
 pub(super) struct Samples {
     pub pixels: PixelFacts,
     pub bytes: Bytes,
     pub decoded: bool,
+    /// A decoder gave values; else samples are fields of bits as the data set says where.
+    pub values: bool,
+    pub lossy: bool,
     pub room: OwnedSemaphorePermit,
 }
 
@@ -184,7 +187,9 @@ impl Imaging {
             RetrieveError::NotFramed => ImagingError::Unsupported("its frames cannot be told apart"),
             error => failed(error),
         })?;
-        let Some(codec) = codec else { return Ok(Samples { pixels, bytes, decoded: false, room }) };
+        let Some(codec) = codec else {
+            return Ok(Samples { pixels, bytes, decoded: false, values: false, lossy: false, room });
+        };
         let whole = declared(&pixels, &shape);
         let halvings = coarse.map_or(0, |size| codec::halvings(codec, &bytes, (whole.columns, whole.rows), size));
         let halved = |length: u32| length.div_ceil(1 << halvings);
@@ -197,9 +202,12 @@ impl Imaging {
         let samples = decoded.inspect_err(|failure| self.hopeless.put(name, *failure))?;
         pixels.element = 0x0010;
         pixels.bits_allocated = samples.bits_allocated;
-        pixels.bits_stored = samples.bits_stored;
-        // Decoders give values, not bit fields: the lowest bit is bit 0.
-        pixels.high_bit = if samples.bits_allocated == 1 { 0 } else { samples.bits_stored.saturating_sub(1) };
+        // These two compress bytes and know no samples; the others' lowest bit is bit 0.
+        let values = !matches!(codec, Codec::Rle | Codec::Deflate);
+        if values {
+            pixels.bits_stored = samples.bits_stored;
+            pixels.high_bit = if samples.bits_allocated == 1 { 0 } else { samples.bits_stored.saturating_sub(1) };
+        }
         pixels.planar_configuration = u16::from(samples.planar);
         pixels.photometric_interpretation = match pixels.photometric_interpretation.trim() {
             // The transformations of JPEG 2000 and JPEG XL are undone with the compression (PS3.3 §C.7.6.3.1.2).
@@ -210,7 +218,7 @@ impl Imaging {
             other => other,
         }
         .into();
-        Ok(Samples { pixels, bytes: samples.bytes.into(), decoded: true, room })
+        Ok(Samples { pixels, bytes: samples.bytes.into(), decoded: true, values, lossy: samples.lossy, room })
     }
 
     /// A share of what may be at work at once; whoever waits too long is told so.

@@ -515,3 +515,84 @@ def test_who_waits_too_long_for_a_decoder_is_told_when_to_come_again(tmp_path):
         assert retrieve(bridge, ds, JPEG_2000).status_code == 200
     finally:
         bridge.stop()
+
+
+def encapsulated(values: np.ndarray, bits: int, frames: list[bytes], syntax: str, **attributes) -> pydicom.Dataset:
+    ds = native(values, bits, **attributes)
+    ds.file_meta.TransferSyntaxUID = UID(syntax)
+    ds.PixelData = encapsulate(frames)
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    return ds
+
+
+def test_what_is_longer_than_4_gib_uncompressed_is_refused_before_the_answer(shared):
+    """PS3.5 §8.1.1: a native data set cannot say its length. As stored it can be had."""
+    frame = imagecodecs.jpeg8_encode(np.zeros((1024, 1024, 3), np.uint8), level=50)
+    ds = encapsulated(np.zeros((1024, 1024, 3), np.uint8), 8, [frame] * 1400, BASELINE, NumberOfFrames=1400,
+                      PhotometricInterpretation="YBR_FULL_422")
+    send(shared, ds)
+    for syntax in (None, EXPLICIT):
+        answer = retrieve(shared, ds, syntax)
+        assert answer.status_code == 406 and "4 GiB" in answer.json()["detail"], answer.text
+    assert requests.get(url(shared, ds, 1), headers={"accept": 'multipart/related; type="application/dicom"'},
+                        timeout=60).status_code == 406
+    assert len(retrieve(shared, ds, "*").content) > 1400 * len(frame)
+    assert requests.get(url(shared, ds, rest="/frames/1400"), timeout=60).status_code == 200
+
+
+def test_a_recompressed_jpeg_is_red_green_and_blue(shared):
+    """JPEG XL undoes the YCbCr of the JPEG in it, whatever the data set still says."""
+    picture = np.zeros((64, 96, 3), np.uint8)
+    picture[:20, :30], picture[20:, 30:] = [200, 40, 30], [20, 90, 220]
+    for sampling in ("444", "422"):
+        jpeg = imagecodecs.jpeg8_encode(picture, level=98, subsampling=sampling)
+        ds = encapsulated(picture, 8, [imagecodecs.jpegxl_encode_jpeg(jpeg)], "1.2.840.10008.1.2.4.111",
+                          PhotometricInterpretation="YBR_FULL_422")
+        send(shared, ds)
+        got = opened(retrieve(shared, ds, EXPLICIT))
+        assert (got.PhotometricInterpretation, got.LossyImageCompression) == ("RGB", "01")
+        assert np.abs(got.pixel_array.astype(int) - imagecodecs.jpeg8_decode(jpeg).astype(int)).mean() < 2
+
+
+def test_samples_in_upper_bits_stay_there_through_rle(shared):
+    """RLE packs bytes: where Bits Stored and High Bit put the value, and what stands beside it, is kept."""
+    values = (np.arange(40 * 60, dtype=np.uint16).reshape(40, 60) % 4096) << 4
+    ds = native(values, 12, HighBit=15)
+    send(shared, ds)
+    rle = opened(retrieve(shared, ds, RLE))
+    send(shared, rle := stored_again(rle))
+    back = opened(retrieve(shared, rle, EXPLICIT))
+    assert (back.BitsStored, back.HighBit, back.PixelData) == (12, 15, ds.PixelData)
+    signed = np.arange(-2000, 400, dtype=np.int16).reshape(40, 60)
+    overlaid = (signed.view(np.uint16) & 0x0FFF) | (np.arange(2400, dtype=np.uint16).reshape(40, 60) % 2 << 15)
+    ds = native(overlaid, 12, PixelRepresentation=1)
+    send(shared, ds)
+    send(shared, rle := stored_again(opened(retrieve(shared, ds, RLE))))
+    assert opened(retrieve(shared, rle, EXPLICIT)).PixelData == ds.PixelData
+
+
+def stored_again(ds: pydicom.Dataset) -> pydicom.Dataset:
+    """The same as an instance of its own."""
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = pydicom.uid.generate_uid()
+    return ds
+
+
+@pytest.mark.parametrize("syntax, frame", [
+    (NEAR, lambda v: imagecodecs.jpegls_encode(v, level=3)),
+    (J2K_LOSSY, lambda v: imagecodecs.jpeg2k_encode(v, codecformat="j2k", level=40)),
+    ("1.2.840.10008.1.2.4.112", lambda v: imagecodecs.jpegxl_encode(v, lossless=False, distance=1.0)),
+    (BASELINE, lambda v: imagecodecs.jpeg8_encode(v, level=80)),
+])
+def test_that_something_was_lost_is_said_after_decoding(shared, syntax, frame):
+    values = noisy((64, 64), 8, False)
+    ds = encapsulated(values, 8, [frame(values)], syntax)
+    send(shared, ds)
+    assert opened(retrieve(shared, ds, EXPLICIT)).LossyImageCompression == "01"
+
+
+def test_fewer_than_8_bits_are_not_written_as_jpeg_baseline(shared):
+    ds = native(noisy((32, 32), 6, False), 6)
+    send(shared, ds)
+    answer = retrieve(shared, ds, BASELINE)
+    assert answer.status_code == 406 and "fewer than 8 bits" in answer.json()["detail"]

@@ -19,6 +19,7 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
         bits_stored: declared.bits_stored,
         planar: declared.planar,
         to_rgb: false,
+        lossy: false,
     })
 }
 

@@ -22,7 +22,7 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
     let three = declared.samples == 3;
     let ybr = three && !header.is_lossless() && header.is_ybr(declared.rgb);
     let stream = header.rewritten(ybr);
-    let precision = u32::from(header.precision);
+    let (precision, lossy) = (u32::from(header.precision), !header.is_lossless());
     let mut samples = match precision {
         2..=8 => {
             let mut out = vec![0_u8; declared.count()];
@@ -31,7 +31,7 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
                 // it has the size for which `out` was made.
                 unsafe { tj::tj3Decompress8(handle, stream.as_ptr(), length, out.as_mut_ptr(), 0, format) }
             })?;
-            declared.samples_of(out.into_iter().map(i32::from), precision)
+            declared.samples_of(out.into_iter().map(i32::from), precision, lossy)
         }
         9..=12 => {
             let mut out = vec![0_i16; declared.count()];
@@ -39,7 +39,7 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
                 // SAFETY: as above.
                 unsafe { tj::tj3Decompress12(handle, stream.as_ptr(), length, out.as_mut_ptr(), 0, format) }
             })?;
-            declared.samples_of(out.into_iter().map(i32::from), precision)
+            declared.samples_of(out.into_iter().map(i32::from), precision, lossy)
         }
         13..=16 => {
             let mut out = vec![0_u16; declared.count()];
@@ -47,13 +47,13 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
                 // SAFETY: as above.
                 unsafe { tj::tj3Decompress16(handle, stream.as_ptr(), length, out.as_mut_ptr(), 0, format) }
             })?;
-            declared.samples_of(out.into_iter().map(i32::from), precision)
+            declared.samples_of(out.into_iter().map(i32::from), precision, lossy)
         }
         _ => return Err(DecodeError::Unsupported),
     };
     // Lossy red, green and blue may stand in an object that says YBR_FULL_422; lossless samples are what the
     // data set says they are.
-    samples.to_rgb = three && !header.is_lossless();
+    samples.to_rgb = three && lossy;
     Ok(samples)
 }
 

@@ -20,12 +20,23 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
 
 /// How often the main header lets an image be halved: its decomposition levels (ISO/IEC 15444-1 §A.6.1).
 pub(super) fn levels(stream: &[u8]) -> Option<u8> {
+    coding_style(stream)?.get(7).copied()
+}
+
+/// Whether the wavelet is the one that loses something; of a JP2 file, of the codestream in it.
+fn is_irreversible(bytes: &[u8]) -> bool {
+    let start = memchr::memmem::find(bytes, &[0xFF, 0x4F, 0xFF, 0x51]).unwrap_or(0);
+    bytes.get(start..).and_then(coding_style).and_then(|style| style.get(11)) == Some(&0)
+}
+
+/// COD, its length first (ISO/IEC 15444-1 §A.6.1).
+fn coding_style(stream: &[u8]) -> Option<&[u8]> {
     let mut rest = stream.strip_prefix(&[0xFF, 0x4F])?;
     loop {
         let (marker, segment) = rest.split_first_chunk::<2>()?;
         let length = u16::from_be_bytes(*segment.first_chunk()?);
         match *marker {
-            [0xFF, 0x52] => return segment.get(7).copied(),
+            [0xFF, 0x52] => return Some(segment),
             // The first tile-part ends the main header.
             [0xFF, 0x90] => return None,
             _ => rest = segment.get(usize::from(length.max(2))..)?,
@@ -63,13 +74,30 @@ fn attempt(declared: &Declared, bytes: &[u8], strict: opj::OPJ_BOOL) -> Result<S
         if size != (Some(declared.rows), Some(declared.columns), u32::from(declared.samples)) {
             return Err(DecodeError::Mismatch);
         }
+        if declared.halvings > 0 && !may_be_halved(declared, head) {
+            return Err(DecodeError::Unsupported);
+        }
         if opj::opj_decode(codec.0, stream.0, image.0) != TRUE {
             return Err(if source.at >= bytes.len() { DecodeError::Truncated } else { DecodeError::Corrupt });
         }
     }
     // SAFETY: OpenJPEG filled the image; its components are read within their own width and height.
     let components = unsafe { components(&image)? };
-    samples(declared, &components)
+    samples(declared, &components, is_irreversible(bytes))
+}
+
+/// Neighbours may be mixed only where all that stands in a sample is its value: not the sign of what the stream
+/// takes for unsigned, nor bits above Bits Stored.
+///
+/// # Safety
+/// `head` is what a successful `opj_read_header` gave.
+unsafe fn may_be_halved(declared: &Declared, head: &opj::opj_image_t) -> bool {
+    // SAFETY: by contract the image has `numcomps` components.
+    let parts = unsafe { std::slice::from_raw_parts(head.comps, head.numcomps as usize) };
+    parts.iter().all(|part| {
+        let signs_agree = (part.sgnd != 0) == declared.signed;
+        signs_agree && part.prec <= u32::from(declared.bits_stored)
+    })
 }
 
 struct Component<'a> {
@@ -102,7 +130,7 @@ unsafe fn components(image: &Image) -> Result<Vec<Component<'_>>, DecodeError> {
     }
 }
 
-fn samples(declared: &Declared, components: &[Component]) -> Result<Samples, DecodeError> {
+fn samples(declared: &Declared, components: &[Component], lossy: bool) -> Result<Samples, DecodeError> {
     let precision = components.iter().map(|part| part.precision).max().filter(|bits| (1..=32).contains(bits));
     let precision = precision.ok_or(DecodeError::Unsupported)?;
     let mut values = vec![0_i32; declared.count()];
@@ -119,7 +147,7 @@ fn samples(declared: &Declared, components: &[Component]) -> Result<Samples, Dec
             }
         }
     }
-    Ok(declared.samples_of(values.into_iter(), precision))
+    Ok(declared.samples_of(values.into_iter(), precision, lossy))
 }
 
 struct Source<'a> {

@@ -10,17 +10,24 @@ unsafe extern "C" {
         decoder: *const ls::charls_jpegls_decoder,
         mode: *mut ls::charls_interleave_mode,
     ) -> ls::charls_jpegls_errc;
+    /// The same of NEAR.
+    fn charls_jpegls_decoder_get_near_lossless(
+        decoder: *const ls::charls_jpegls_decoder,
+        component: i32,
+        near: *mut i32,
+    ) -> ls::charls_jpegls_errc;
 }
 
 pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, DecodeError> {
     let decoder = Decoder::open(bytes)?;
     let mut info = ls::charls_frame_info { width: 0, height: 0, bits_per_sample: 0, component_count: 0 };
     let mut interleave = ls::charls_interleave_mode_none;
-    let mut length = 0;
+    let (mut length, mut near) = (0, 0);
     // SAFETY: a live decoder whose header was read, and places for what it tells.
     unsafe {
         checked(ls::charls_jpegls_decoder_get_frame_info(decoder.0, &mut info))?;
         checked(charls_jpegls_decoder_get_interleave_mode(decoder.0, &mut interleave))?;
+        checked(charls_jpegls_decoder_get_near_lossless(decoder.0, 0, &mut near))?;
         checked(ls::charls_jpegls_decoder_get_destination_size(decoder.0, 0, &mut length))?;
     }
     if (info.height, info.width, info.component_count) != (declared.rows, declared.columns, i32::from(declared.samples))
@@ -35,11 +42,14 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
     let mut out = vec![0_u8; length];
     // SAFETY: `out` has as many bytes as the decoder asked for.
     checked(unsafe { ls::charls_jpegls_decoder_decode_to_buffer(decoder.0, out.as_mut_ptr().cast(), length, 0) })?;
+    let lossy = near > 0;
     let mut samples = match width {
-        1 => declared.samples_of(out.into_iter().map(i32::from), precision),
+        1 => declared.samples_of(out.into_iter().map(i32::from), precision, lossy),
         // Samples stand as this machine writes them.
-        _ => declared
-            .samples_of(out.chunks_exact(2).map(|pair| i32::from(u16::from_ne_bytes([pair[0], pair[1]]))), precision),
+        _ => {
+            let values = out.chunks_exact(2).map(|pair| i32::from(u16::from_ne_bytes([pair[0], pair[1]])));
+            declared.samples_of(values, precision, lossy)
+        }
     };
     samples.planar = declared.samples > 1 && interleave == ls::charls_interleave_mode_none;
     Ok(samples)

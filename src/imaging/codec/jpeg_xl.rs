@@ -2,6 +2,7 @@
 
 use super::{Declared, DecodeError, Samples};
 use crate::imaging::PIXELS_MAX;
+use jxl_oxide::frame::Encoding;
 use jxl_oxide::image::BitDepth;
 use jxl_oxide::{AllocTracker, JxlImage, JxlThreadPool};
 
@@ -39,9 +40,12 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
     if stream.write_to_buffer(&mut shares) != shares.len() {
         return Err(DecodeError::Truncated);
     }
+    let (lossy, ycbcr) =
+        image.frame_header(0).map_or((xyb, false), |head| (xyb || head.encoding == Encoding::VarDct, head.do_ycbcr));
     let full = ((1_u32 << precision) - 1) as f32;
     let values = shares.into_iter().map(|share| (share * full).round().clamp(0.0, full) as i32);
-    let mut samples = declared.samples_of(values, precision);
-    samples.to_rgb = xyb && components == 3;
+    let mut samples = declared.samples_of(values, precision, lossy);
+    // A recompressed JPEG of luminance and chrominance comes as red, green and blue.
+    samples.to_rgb = (xyb || ycbcr) && components == 3;
     Ok(samples)
 }

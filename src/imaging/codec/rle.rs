@@ -36,6 +36,7 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
         bits_stored: declared.bits_stored,
         planar: false,
         to_rgb: false,
+        lossy: false,
     })
 }
 

@@ -140,3 +140,49 @@ fn a_jpeg_2000_stream_is_halved_as_often_as_it_stays_large_enough() {
         assert_eq!(halvings(Codec::Jpeg2000, nonsense, (9, 9), (1, 1)), 0);
     }
 }
+
+#[test]
+fn bits_stored_decides_where_a_stream_holds_the_whole_container() {
+    let shape = |stored, samples| Declared { bits_stored: stored, ..declared(20, 3, samples, 16) };
+    let words = |declared: &Declared, of: fn(u16) -> u16| -> Vec<u8> {
+        (0..declared.count() as u16).flat_map(|at| of(at).to_le_bytes()).collect()
+    };
+    let overlay: fn(u16) -> u16 = |at| (at * 37) | ((at % 2) << 15);
+    let small: fn(u16) -> u16 = |at| at % 200;
+    let wide: fn(u16) -> u16 = |at| at * 15;
+    for (declared, values, encoded_as, expected) in [
+        (shape(12, 1), overlay, 16, 12), // an overlay above the value
+        (shape(8, 3), small, 16, 8),     // as DCMTK encodes: all that is allocated
+        (shape(8, 1), wide, 12, 12),     // Bits Stored is wrong
+        (shape(12, 1), wide, 12, 12),
+    ] {
+        let whole = Declared { bits_stored: encoded_as, ..declared };
+        for (encoder, codec) in [
+            (Encoder::JpegLs(0), Codec::JpegLs),
+            (Encoder::Jpeg2000(0), Codec::Jpeg2000),
+            (Encoder::JpegLossless, Codec::Jpeg),
+        ] {
+            let stream = encode(encoder, &whole, &words(&declared, values)).unwrap().bytes;
+            let decoded = decode(codec, &declared, &stream).unwrap();
+            assert_eq!((decoded.bits_stored, decoded.lossy), (expected, false), "{encoder:?} {declared:?}");
+        }
+    }
+    let grey = shape(12, 1);
+    for (encoder, codec) in [(Encoder::JpegLs(2), Codec::JpegLs), (Encoder::Jpeg2000(4), Codec::Jpeg2000)] {
+        let stream = encode(encoder, &grey, &words(&grey, wide)).unwrap().bytes;
+        assert!(decode(codec, &grey, &stream).unwrap().lossy, "{encoder:?} says that it loses");
+    }
+}
+
+#[test]
+fn a_stream_whose_samples_are_no_plain_values_is_not_halved() {
+    let whole = Declared { bits_stored: 12, ..declared(64, 64, 1, 16) };
+    let level: Vec<u8> = (0..whole.count()).flat_map(|_| 1000_u16.to_le_bytes()).collect();
+    let stream = encode(Encoder::Jpeg2000(0), &whole, &level).unwrap().bytes;
+    let fewer = Declared { columns: 32, rows: 32, halvings: 1, ..whole };
+    assert!(decode(Codec::Jpeg2000, &fewer, &stream).is_ok());
+    // Its signs are lost on the stream, or bits stand above the value: their means would be anything.
+    for other in [Declared { signed: true, ..fewer }, Declared { bits_stored: 10, ..fewer }] {
+        assert_eq!(decode(Codec::Jpeg2000, &other, &stream).unwrap_err(), DecodeError::Unsupported);
+    }
+}

@@ -12,21 +12,22 @@ use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use sha2::{Digest, Sha256};
 
-/// What changes in the data set. `encoded` is the length of the first frame in the new syntax.
+/// What changes in the data set. Of the first frame: its length in the new syntax, and whether its codestream had
+/// lost something.
 pub(super) async fn edits(
     detail: &InstanceDetail,
     stored: &TransferSyntax,
     target: Target,
     form: &Form,
-    encoded: usize,
+    (encoded, was_lossy): (usize, bool),
 ) -> Result<Edits, ImagingError> {
     let mut edits = Edits::default();
     // Offsets of the old frames.
     edits.remove(tags::EXTENDED_OFFSET_TABLE);
     edits.remove(tags::EXTENDED_OFFSET_TABLE_LENGTHS);
     let mut put = pixel_attributes(detail, form);
-    // The processes of JPEG that lose something, whether or not the object says so.
-    let was_lossy = stored.frames == Frames::Lossy && stored.media_type == "image/jpeg";
+    // Whether or not the object says so (PS3.3 §C.7.6.1.1.5).
+    let was_lossy = was_lossy || (stored.frames == Frames::Lossy && stored.media_type == "image/jpeg");
     if target.is_lossy() || was_lossy {
         let said = said(detail).await?;
         if target.is_lossy() {

@@ -22,18 +22,26 @@ pub(super) struct Form {
     pub frame_bits: u64,
 }
 
+/// A frame in the form of a target.
+pub(super) struct Converted {
+    pub bytes: Bytes,
+    pub form: Form,
+    /// Its stored form had lost something already.
+    pub was_lossy: bool,
+}
+
 impl Imaging {
     pub(super) async fn converted(
         &self,
         detail: &InstanceDetail,
         frame: u32,
         target: Target,
-    ) -> Result<(Bytes, Form), ImagingError> {
+    ) -> Result<Converted, ImagingError> {
         let facts = detail.pixels.as_ref().ok_or(ImagingError::NothingToShow)?;
         target.takes(facts)?;
-        let Samples { pixels, bytes, decoded, room } = self.samples(detail, frame, None).await?;
+        let Samples { pixels, bytes, decoded, values, lossy, room } = self.samples(detail, frame, None).await?;
         let shape = Shape::of(&pixels)?;
-        let mut form = form(facts, &pixels, &shape, decoded);
+        let mut form = form(facts, &pixels, &shape, values);
         let native = bytes.get(..shape.frame_bytes()).ok_or(ImagingError::Truncated)?.len();
         let bytes = bytes.slice(..native);
         let interpretation = pixels.photometric_interpretation.trim();
@@ -47,17 +55,17 @@ impl Imaging {
             }
             None if decoded => {
                 form.planar_configuration = 0;
-                tokio::task::spawn_blocking(move || plain(&shape, bytes)).await.map_err(failed)?
+                tokio::task::spawn_blocking(move || plain(&shape, bytes, values)).await.map_err(failed)?
             }
             None => bytes,
         };
         drop(room);
-        Ok((converted, form))
+        Ok(Converted { bytes: converted, form, was_lossy: lossy })
     }
 }
 
 /// Bits are said to be stored as the data set says, unless the decoder gave wider samples.
-fn form(facts: &PixelFacts, pixels: &PixelFacts, shape: &Shape, decoded: bool) -> Form {
+fn form(facts: &PixelFacts, pixels: &PixelFacts, shape: &Shape, values: bool) -> Form {
     let kept = pixels.bits_allocated == facts.bits_allocated && (1..=facts.bits_allocated).contains(&facts.bits_stored);
     let bits_stored = if kept { facts.bits_stored } else { pixels.bits_stored };
     Form {
@@ -67,16 +75,16 @@ fn form(facts: &PixelFacts, pixels: &PixelFacts, shape: &Shape, decoded: bool) -
         bits_allocated: pixels.bits_allocated,
         bits_stored,
         // Decoders give values, not bit fields: the lowest bit is bit 0.
-        high_bit: if decoded { bits_stored.saturating_sub(1) } else { facts.high_bit },
+        high_bit: if values { bits_stored.saturating_sub(1) } else { facts.high_bit },
         frame_bits: shape.area() as u64 * u64::from(pixels.samples_per_pixel) * u64::from(pixels.bits_allocated),
     }
 }
 
-/// Samples of a pixel side by side; signed ones with their sign in every bit above those that are stored, as
-/// readers of native data expect it.
-fn plain(shape: &Declared, bytes: Bytes) -> Bytes {
+/// Samples of a pixel side by side; signed `values` with their sign in every bit above those that are stored, as
+/// readers of native data expect it. In fields of bits something else may stand there, and stays.
+fn plain(shape: &Declared, bytes: Bytes, values: bool) -> Bytes {
     let spare = shape.bits_allocated.saturating_sub(shape.bits_stored);
-    let extends = shape.signed && spare > 0;
+    let extends = values && shape.signed && spare > 0;
     if !shape.planar && !extends {
         return bytes;
     }

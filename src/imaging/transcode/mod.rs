@@ -16,10 +16,11 @@ use super::{Imaging, ImagingError};
 use crate::archive::{InstanceDetail, InstanceFile, InstanceRow, file_header};
 use crate::domain::frames::locate;
 use crate::domain::instance::{FrameTable, PixelFacts};
+use crate::domain::pixel_data::PixelData;
 use crate::domain::recode::{Edits, Recoder};
 use crate::domain::transfer_syntax::{self, TransferSyntax};
 use bytes::Bytes;
-use frame::Form;
+use frame::{Converted, Form};
 use futures_util::stream::BoxStream;
 use std::io;
 use std::sync::Arc;
@@ -57,6 +58,10 @@ impl Imaging {
             FrameTable::Encapsulated { frames } => frames.len() as u64 >= u64::from(pixels.number_of_frames),
             FrameTable::Native { .. } => true,
         };
+        if matches!(pixels.frames, FrameTable::Encapsulated { .. }) {
+            let frame_bits = u64::from(pixels.rows) * u64::from(pixels.columns) * u64::from(pixels.samples_per_pixel);
+            fits(target, frame_bits.saturating_mul(pixels.bits_allocated.into()), pixels.number_of_frames)?;
+        }
         match counted && locate(pixels, pixels.number_of_frames.saturating_sub(1)).is_some() {
             true => Ok(()),
             false => Err(ImagingError::Truncated),
@@ -70,7 +75,7 @@ impl Imaging {
         frame: u32,
         target: Target,
     ) -> Result<Bytes, ImagingError> {
-        Ok(self.converted(detail, frame, target).await?.0)
+        Ok(self.converted(detail, frame, target).await?.bytes)
     }
 
     /// An instance in `target`, begun: its first frame was read, decoded and encoded.
@@ -85,9 +90,11 @@ impl Imaging {
             None => (None, Edits::default()),
             Some(facts) => {
                 self.check(facts, target)?;
-                let (first, form) = self.converted(&detail, 0, target).await?;
-                let edits = attributes::edits(&detail, stored, target, &form, first.len()).await?;
+                let Converted { bytes: first, form, was_lossy } = self.converted(&detail, 0, target).await?;
                 let frames = facts.number_of_frames;
+                // Samples may have come out wider than declared.
+                fits(target, form.frame_bits, frames)?;
+                let edits = attributes::edits(&detail, stored, target, &form, (first.len(), was_lossy)).await?;
                 (Some(Pixels { target, form, first, frames }), edits)
             }
         };
@@ -98,6 +105,17 @@ impl Imaging {
         };
         let head = file_header(&row.sop_class_uid, &instance, &syntax.uid()).into();
         Ok(Transcoded { imaging: self.clone(), detail, file, stored, head, edits, pixels, answer })
+    }
+}
+
+/// Native pixel data has a length of 32 bits (PS3.5 §8.1.1); what is longer has only its compressed form.
+fn fits(target: Target, frame_bits: u64, frames: u32) -> Result<(), ImagingError> {
+    match target.encoder().is_some() || PixelData::native(frame_bits, frames, 8).is_some() {
+        true => Ok(()),
+        false => Err(ImagingError::NotEncodable {
+            syntax: target.syntax().name,
+            reason: "uncompressed its pixel data has more than 4 GiB; ask for transfer-syntax=*, or for its frames",
+        }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The file on its way out: preamble and file meta, the data set up to its pixel data, the frames as they are
 //! made, the rest of the data set.
 
+use super::frame::Converted;
 use super::{Form, Pixels, Transcoded};
 use crate::domain::instance::FrameTable;
 use crate::domain::pixel_data::PixelData;
@@ -48,7 +49,7 @@ pub(super) fn of(transcoded: Transcoded, recoder: Recoder) -> BoxStream<'static,
             .map(move |frame| {
                 let (imaging, detail, expected) = (imaging.clone(), Arc::clone(&detail), expected.clone());
                 async move {
-                    let (bytes, form) = imaging.converted(&detail, frame, target).await?;
+                    let Converted { bytes, form, .. } = imaging.converted(&detail, frame, target).await?;
                     match form == expected {
                         true => Ok(bytes),
                         false => Err(ImagingError::Unsupported("its frames differ in their samples")),

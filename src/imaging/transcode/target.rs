@@ -103,6 +103,8 @@ impl Target {
             _ if native && interpretation.contains("_42") => refused("native frames with subsampled chrominance"),
             (_, bits) if !matches!(bits, 8 | 16 | 32) => refused("its bits allocated"),
             (JpegBaseline, 16 | 32) => refused("samples of more than 8 bits"),
+            // Its samples have 8 bits (PS3.5 §8.2.1), and loss spills over fewer.
+            (JpegBaseline, _) if pixels.bits_stored < 8 => refused("fewer than 8 bits stored"),
             (Rle, _) => Ok(()),
             (_, 32) => refused("samples of more than 16 bits"),
             _ if self.is_lossy() && interpretation == "PALETTE COLOR" => refused("a palette, which takes no loss"),

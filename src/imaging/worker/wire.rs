@@ -85,7 +85,7 @@ pub(super) fn write_answer(out: &mut impl Write, answer: &Result<Samples, Decode
     head.put(&MAGIC);
     let bytes = match answer {
         Ok(samples) => {
-            head.put(&[0, u8::from(samples.planar), u8::from(samples.to_rgb), 0]);
+            head.put(&[0, u8::from(samples.planar), u8::from(samples.to_rgb), u8::from(samples.lossy)]);
             head.put(&samples.bits_allocated.to_le_bytes());
             head.put(&samples.bits_stored.to_le_bytes());
             samples.bytes.as_slice()
@@ -132,7 +132,7 @@ type Head = Result<Samples, DecodeError>;
 fn answer_head(head: &[u8; ANSWER_HEAD]) -> Option<(Head, u64)> {
     let mut fields = Fields::of(head);
     (fields.take()? == MAGIC).then_some(())?;
-    let [status, planar, to_rgb, _] = fields.take()?;
+    let [status, planar, to_rgb, lossy] = fields.take()?;
     let (bits_allocated, bits_stored) = (u16::from_le_bytes(fields.take()?), u16::from_le_bytes(fields.take()?));
     let _: [u8; 4] = fields.take()?;
     let length = u64::from_le_bytes(fields.take()?);
@@ -140,8 +140,9 @@ fn answer_head(head: &[u8; ANSWER_HEAD]) -> Option<(Head, u64)> {
         return Some((Err(error_of(status)?), length));
     }
     let possible = matches!(bits_allocated, 1 | 8 | 16 | 32) && (1..=bits_allocated).contains(&bits_stored);
-    let (planar, to_rgb) = (planar != 0, to_rgb != 0);
-    possible.then_some((Ok(Samples { bytes: Vec::new(), bits_allocated, bits_stored, planar, to_rgb }), length))
+    let (planar, to_rgb, lossy) = (planar != 0, to_rgb != 0, lossy != 0);
+    let samples = Samples { bytes: Vec::new(), bits_allocated, bits_stored, planar, to_rgb, lossy };
+    possible.then_some((Ok(samples), length))
 }
 
 const CODECS: [Codec; 6] = [Codec::Jpeg, Codec::JpegLs, Codec::Jpeg2000, Codec::JpegXl, Codec::Rle, Codec::Deflate];
@@ -223,7 +224,14 @@ mod tests {
         }
         let hello = Hello { holes: 3, landlock: true };
         assert_eq!(Hello::read(hello.to_bytes()), Some(hello));
-        let samples = Samples { bytes: vec![7; 12], bits_allocated: 16, bits_stored: 12, planar: false, to_rgb: true };
+        let samples = Samples {
+            bytes: vec![7; 12],
+            bits_allocated: 16,
+            bits_stored: 12,
+            planar: false,
+            to_rgb: true,
+            lossy: true,
+        };
         for answer in [Ok(samples), Err(DecodeError::Mismatch), Err(DecodeError::Corrupt)] {
             let mut bytes = Vec::new();
             write_answer(&mut bytes, &answer).unwrap();
@@ -236,7 +244,14 @@ mod tests {
         let task = Task::Decode(Codec::Rle);
         let asked = Request { task, declared: declared(3, 2, 1, 8), cpu: Duration::from_secs(1) };
         let mut longer = Vec::new();
-        let samples = Samples { bytes: vec![0; 7], bits_allocated: 8, bits_stored: 8, planar: false, to_rgb: false };
+        let samples = Samples {
+            bytes: vec![0; 7],
+            bits_allocated: 8,
+            bits_stored: 8,
+            planar: false,
+            to_rgb: false,
+            lossy: false,
+        };
         write_answer(&mut longer, &Ok(samples)).unwrap();
         let mut huge = longer.clone();
         huge[16..24].fill(0xFF);
@@ -249,8 +264,14 @@ mod tests {
         }
         let encode = Request { task: Task::Encode(Encoder::Rle), ..asked };
         let mut beyond = Vec::new();
-        let samples =
-            Samples { bytes: vec![0; 66_000], bits_allocated: 8, bits_stored: 8, planar: false, to_rgb: false };
+        let samples = Samples {
+            bytes: vec![0; 66_000],
+            bits_allocated: 8,
+            bits_stored: 8,
+            planar: false,
+            to_rgb: false,
+            lossy: false,
+        };
         write_answer(&mut beyond, &Ok(samples)).unwrap();
         assert!(read_answer(&mut beyond.as_slice(), &encode).is_err());
         assert_eq!(Request::read(&[9; REQUEST_HEAD]), None);
