@@ -112,8 +112,11 @@ pub fn instances(accept: &Accept, stored: &[&TransferSyntax], one: bool) -> Resu
             return Ok(Instances::Dicom(packaging, Forms::default()));
         }
         let target = if unsaid { Some(Target::ExplicitLittle) } else { named_target(range) };
-        if target.is_some() && stored.iter().all(|syntax| syntax_taken(range, syntax.uid) || is_shown(syntax.uid)) {
-            let kept = stored.iter().map(|syntax| syntax.uid).filter(|uid| syntax_taken(range, uid));
+        // Nobody named a syntax: a study is not withheld for a video in it, which goes out as it is and says so.
+        let spared = unsaid && stored.iter().any(|syntax| is_shown(syntax.uid));
+        let as_it_is = |uid: &str| syntax_taken(range, uid) || (spared && !is_shown(uid));
+        if target.is_some() && stored.iter().all(|syntax| as_it_is(syntax.uid) || is_shown(syntax.uid)) {
+            let kept = stored.iter().map(|syntax| syntax.uid).filter(|uid| as_it_is(uid));
             return Ok(Instances::Dicom(packaging, Forms { target, kept: kept.collect() }));
         }
     }
@@ -335,7 +338,14 @@ mod tests {
             (related, &[JPEG], true, Some(Dicom(Multipart, explicit()))),
             (related, &[il, JPEG], false, Some(Dicom(Multipart, explicit()))),
             ("application/dicom", &[JPEG], true, Some(Dicom(Single, explicit()))),
-            (related, &[JPEG, VIDEO], false, None),
+            (related, &[JPEG, VIDEO], false, Some(Dicom(Multipart, to(Target::ExplicitLittle, &[VIDEO])))),
+            (related, &[VIDEO], false, None),
+            (
+                "multipart/related; type=\"application/dicom\"; transfer-syntax=1.2.840.10008.1.2.1",
+                &[JPEG, VIDEO],
+                false,
+                None,
+            ),
             (
                 "multipart/related; type=application/dicom; transfer-syntax=1.2.840.10008.1.2.4.80",
                 &[JPEG, JLS, il],
