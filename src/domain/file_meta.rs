@@ -1,10 +1,14 @@
 //! The beginning of a file that somebody else wrote (PS3.10 §7.1): preamble, prefix, File Meta
 //! Information. Only three UIDs are taken from it; the rest is dropped, because an archive writes its
-//! own. Nothing here trusts a length: the meta ends where its last element ends, whatever it says.
+//! own. Nothing here trusts a length: the meta ends where its last element ends, whatever it says, because
+//! group 0002 is never part of a data set. Writers leave the group length at zero, or add an element and
+//! forget it; DCMTK and pydicom read such files too.
 //!
 //! Files without a preamble, with a file meta in Implicit VR, and bare data sets exist, and are read.
 
-use super::transfer_syntax::{EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN};
+use super::transfer_syntax::{
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN,
+};
 use super::uid::{SopClassUid, SopInstanceUid, TransferSyntaxUid};
 use super::vr;
 
@@ -26,6 +30,24 @@ pub struct FileMeta {
     pub transfer_syntax_uid: Option<TransferSyntaxUid>,
     /// Where the data set begins.
     pub dataset_offset: usize,
+}
+
+impl FileMeta {
+    /// The first of its kind holds: what some device copied into its data set comes behind it.
+    fn take(&mut self, element: u16, text: &str) {
+        match element {
+            0x0002 if self.sop_class_uid.is_none() => self.sop_class_uid = SopClassUid::parse(text).ok(),
+            0x0003 if self.sop_instance_uid.is_none() => self.sop_instance_uid = SopInstanceUid::parse(text).ok(),
+            0x0010 if self.transfer_syntax_uid.is_none() => {
+                self.transfer_syntax_uid = TransferSyntaxUid::parse(text).ok();
+            }
+            _ => {}
+        }
+    }
+
+    fn is_deflated(&self) -> bool {
+        self.transfer_syntax_uid.as_ref().is_some_and(|uid| uid.as_str() == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+    }
 }
 
 /// Why the beginning of a file is not understood.
@@ -53,8 +75,9 @@ pub fn read(bytes: &[u8], complete: bool) -> Result<Option<FileMeta>, FileMetaEr
     let mut stated_end = None;
     loop {
         let at = meta.dataset_offset;
-        // What a deflated data set begins with may look like an element of group 0002.
-        if stated_end == Some(at) {
+        // What a deflated data set begins with may look like an element of group 0002: only there the group
+        // length is believed.
+        if stated_end == Some(at) && meta.is_deflated() {
             return Ok(Some(meta));
         }
         let rest = bytes.get(at..).unwrap_or_default();
@@ -78,9 +101,7 @@ pub fn read(bytes: &[u8], complete: bool) -> Result<Option<FileMeta>, FileMetaEr
         };
         match (element, std::str::from_utf8(value)) {
             (0x0000, _) => stated_end = group_end(value, end),
-            (0x0002, Ok(text)) => meta.sop_class_uid = SopClassUid::parse(text.trim_start()).ok(),
-            (0x0003, Ok(text)) => meta.sop_instance_uid = SopInstanceUid::parse(text.trim_start()).ok(),
-            (0x0010, Ok(text)) => meta.transfer_syntax_uid = TransferSyntaxUid::parse(text.trim_start()).ok(),
+            (_, Ok(text)) => meta.take(element, text.trim_start()),
             _ => {}
         }
         meta.dataset_offset = end;

@@ -115,7 +115,10 @@ def test_what_the_npm_client_and_ohif_send_is_taken(shared):
     assert "00081198" not in answer and "0008119A" not in answer
 
 
-@pytest.mark.parametrize("what", ["preamble", "no preamble", "bare explicit", "bare implicit", "wrong meta", "no meta uids"])
+@pytest.mark.parametrize(
+    "what", ["preamble", "no preamble", "bare explicit", "bare implicit", "wrong meta", "no meta uids", "group length of zero",
+             "group length of an element less", "group length too long"]
+)
 def test_whatever_a_part_begins_with_the_data_set_is_what_is_stored(shared, what):
     ds = ct()
     explicit = dataset_bytes(ds)
@@ -124,6 +127,12 @@ def test_whatever_a_part_begins_with_the_data_set_is_what_is_stored(shared, what
     other = generate_uid()
     ds.file_meta.MediaStorageSOPInstanceUID = other
     wrong = file_as_is(ds)
+    stated = int.from_bytes(whole[140:144], "little")
+    added = b"\x02\0\x16\0AE\x04\0HERE"
+
+    def with_group_length(length: int, more: bytes = b"") -> bytes:
+        return whole[:140] + length.to_bytes(4, "little") + whole[144:144 + stated] + more + whole[144 + stated:]
+
     del ds.file_meta.MediaStorageSOPInstanceUID
     body, expected = {
         "preamble": (b"MZ" + b"\x90" * 126 + whole[128:], explicit),
@@ -132,6 +141,9 @@ def test_whatever_a_part_begins_with_the_data_set_is_what_is_stored(shared, what
         "bare implicit": (implicit, implicit),
         "wrong meta": (wrong, explicit),
         "no meta uids": (file_as_is(ds), explicit),
+        "group length of zero": (with_group_length(0), explicit),
+        "group length of an element less": (with_group_length(stated, added), explicit),
+        "group length too long": (with_group_length(stated + 600), explicit),
     }[what]
     status, _, answer = post(shared, multipart([body]))
     assert status == 200, answer

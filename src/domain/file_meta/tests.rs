@@ -55,11 +55,16 @@ fn whatever_a_file_begins_with_its_data_set_is_found() {
     ]
     .concat();
     let length = elements().len();
+    let copied = [explicit(0x0003, b"UI", b"9.9.9\0"), explicit(0x0010, b"UI", b"1.2.840.10008.1.2\0")].concat();
     let cases: Vec<(&str, Vec<u8>, bool)> = vec![
         ("as it should be", file(0, &with_length(&elements(), length), DATASET), true),
         ("a program in the preamble", file(b'M', &with_length(&elements(), length), DATASET), true),
         ("without group length", file(0, &elements(), DATASET), true),
         ("group length too short", file(0, &with_length(&elements(), length - 6), DATASET), true),
+        ("group length of zero", file(0, &with_length(&elements(), 0), DATASET), true),
+        ("group length that ends between two elements", file(0, &with_length(&elements(), length - 14), DATASET), true),
+        ("group length that is empty", file(0, &[explicit(0, b"UL", b""), elements()].concat(), DATASET), true),
+        ("copied into the data set", file(0, &[with_length(&elements(), length), copied].concat(), DATASET), true),
         ("group length too long", file(0, &with_length(&elements(), length + 600), DATASET), true),
         ("group length absurd", file(0, &with_length(&elements(), u32::MAX as usize), DATASET), true),
         ("implicit VR", file(0, &implicit_meta, DATASET), true),
@@ -79,10 +84,17 @@ fn whatever_a_file_begins_with_its_data_set_is_found() {
 
 #[test]
 fn a_deflated_data_set_may_look_like_one_more_element_of_the_meta() {
-    let elements = elements();
-    let bytes = file(0, &with_length(&elements, elements.len()), b"\x02\0\x13\0SH\x10\0");
-    let meta = read(&bytes, true).unwrap().unwrap();
-    assert_eq!(bytes.len() - meta.dataset_offset, 8);
+    let deflated = explicit(0x0010, b"UI", b"1.2.840.10008.1.2.1.99");
+    let before = explicit(0x0002, b"UI", b"1.2.840.10008.5.1.4.1.1.2\0");
+    let elements = [before.clone(), deflated].concat();
+    let looks_like_one = b"\x02\0\x13\0SH\x10\0";
+    // A length that ends before the syntax is known is no end.
+    for (stated, left) in [(elements.len(), 8), (0, 6), (before.len(), 6)] {
+        let dataset: &[u8] = if left == 8 { looks_like_one } else { b"\x4B\x4C\0\0\0\0" };
+        let bytes = file(0, &with_length(&elements, stated), dataset);
+        let meta = read(&bytes, true).unwrap().unwrap();
+        assert_eq!(bytes.len() - meta.dataset_offset, left, "{stated}");
+    }
 }
 
 #[test]
