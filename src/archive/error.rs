@@ -44,6 +44,9 @@ pub enum ReceiveError {
     /// in quarantine.
     #[error("data set does not match the command")]
     Mismatch { offending: Tag },
+    /// Pixel data is encapsulated, and its sender did not say in which transfer syntax (0xC122). Nothing is kept of it.
+    #[error("pixel data is compressed and no transfer syntax is named")]
+    SyntaxNotNamed,
     /// The SOP Class is not one we store (0x0122).
     #[error("SOP Class is not stored here")]
     ClassNotSupported,

@@ -28,6 +28,8 @@ const SOP_INSTANCE_UID: Tag = Tag(0x0008, 0x0018);
 pub struct Offer {
     pub source: Source,
     pub transfer_syntax: &'static TransferSyntax,
+    /// Nobody said the transfer syntax: it is one of the native ones, by the look of the first element.
+    pub syntax_is_guessed: bool,
     /// From the C-STORE-RQ, and then the data set must agree. Without both, the data set says it: what
     /// says neither within its first 256 KiB is refused as [`ReceiveError::Undecodable`] and not kept.
     pub sop_class_uid: Option<SopClassUid>,
@@ -60,6 +62,7 @@ pub struct Intake {
     source: Source,
     conflict: ConflictAnswer,
     transfer_syntax: &'static TransferSyntax,
+    syntax_is_guessed: bool,
     study_instance_uid: Option<StudyInstanceUid>,
     only: Option<Restriction>,
     part: PartFile,
@@ -92,6 +95,7 @@ impl Intake {
             source: offer.source,
             conflict: offer.conflict,
             transfer_syntax: offer.transfer_syntax,
+            syntax_is_guessed: offer.syntax_is_guessed,
             study_instance_uid: offer.study_instance_uid,
             only: offer.only,
             part,
@@ -143,6 +147,10 @@ impl Intake {
         if let Ok(reading) = &mut self.reading
             && let Err(error) = reading.feed(bytes)
         {
+            // The guess was wrong, not the data set: its sender can say how it is written, and send it again.
+            if self.syntax_is_guessed && error.is_encapsulated() {
+                return Err(ReceiveError::SyntaxNotNamed);
+            }
             self.reading = Err(error);
         }
         match &mut self.name {

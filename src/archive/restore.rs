@@ -101,6 +101,7 @@ impl Archive {
             let mut intake = archive.begin(Offer {
                 source: Source::default(),
                 transfer_syntax: transfer_syntax::lookup(syntax.as_str()).ok_or_else(unreadable)?,
+                syntax_is_guessed: false,
                 sop_class_uid: Some(class),
                 sop_instance_uid: Some(instance),
                 study_instance_uid: None,

@@ -41,6 +41,7 @@ async fn receive(archive: &Archive, series: &str, number: u8, syntax: &str, more
     let offer = Offer {
         source: Source::default(),
         transfer_syntax: transfer_syntax::lookup(syntax).unwrap(),
+        syntax_is_guessed: false,
         sop_class_uid: SopClassUid::parse(uids::CT_IMAGE_STORAGE).ok(),
         sop_instance_uid: SopInstanceUid::parse(&instance).ok(),
         study_instance_uid: None,

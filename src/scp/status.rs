@@ -47,6 +47,8 @@ pub fn of(error: &ReceiveError) -> Answer {
         ReceiveError::Undecodable { offending, cause } => {
             Answer { offending: *offending, ..Answer::refused(Failure::CANNOT_UNDERSTAND, &cause.to_string()) }
         }
+        // C-STORE has a transfer syntax by its presentation context.
+        ReceiveError::SyntaxNotNamed => Answer::refused(Failure::CANNOT_UNDERSTAND, &error.to_string()),
         ReceiveError::Mismatch { offending } => {
             Answer::refused(Failure::DATA_SET_DOES_NOT_MATCH, &error.to_string()).offending(*offending)
         }

@@ -79,6 +79,7 @@ fn offer(caller: &Caller, address: IpAddr, context: &Context, request: &CommandS
             uploader: None,
         },
         transfer_syntax,
+        syntax_is_guessed: false,
         sop_class_uid: Some(class),
         sop_instance_uid: Some(instance),
         study_instance_uid: None,

@@ -109,6 +109,7 @@ impl Client {
         let offer = Offer {
             source: Source::default(),
             transfer_syntax: dataset.syntax,
+            syntax_is_guessed: false,
             sop_class_uid: SopClassUid::parse(dataset.sop_class_uid).ok(),
             sop_instance_uid: SopInstanceUid::parse(&dataset.sop_instance_uid).ok(),
             study_instance_uid: None,
@@ -219,6 +220,7 @@ fn without_ballast() -> config::Storage {
 }
 
 /// A data set under construction, in any native syntax or in front of fragments.
+#[derive(Clone)]
 pub struct Dataset {
     pub syntax: &'static TransferSyntax,
     pub sop_class_uid: &'static str,

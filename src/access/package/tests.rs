@@ -60,6 +60,7 @@ impl Bench {
         let offer = Offer {
             source: crate::archive::Source::default(),
             transfer_syntax: transfer_syntax::lookup(transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN).unwrap(),
+            syntax_is_guessed: false,
             sop_class_uid: SopClassUid::parse(class).ok(),
             sop_instance_uid: SopInstanceUid::parse(instance).ok(),
             study_instance_uid: None,

@@ -178,6 +178,7 @@ impl Data {
         Offer {
             source: Source { peer: Some("CT 1".into()), ..Source::default() },
             transfer_syntax: self.syntax,
+            syntax_is_guessed: false,
             sop_class_uid: Some(SopClassUid::parse(CT).unwrap()),
             sop_instance_uid: SopInstanceUid::parse(self.command_instance.as_ref().unwrap_or(&self.instance)).ok(),
             study_instance_uid: None,

@@ -104,6 +104,36 @@ async fn what_cannot_be_understood_is_kept_with_its_reason_and_refused() {
 }
 
 #[tokio::test]
+async fn compressed_pixels_under_a_native_syntax_are_held_unless_the_syntax_was_our_guess() {
+    let bench = Bench::new().await;
+    let data = Data::ct(1);
+    let mut bytes = Data { pixel_bytes: 0, ..data.clone() }.bytes();
+    bytes.truncate(bytes.len() - 4);
+    bytes.extend_from_slice(&[0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0xFF, 0, 0xE0, 0, 0, 0, 0]);
+    bytes.extend_from_slice(&[0xFE, 0xFF, 0, 0xE0, 4, 0, 0, 0, 0xFF, 0xD8, 0xFF, 0xD9]);
+    bytes.extend_from_slice(&[0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0]);
+
+    let mut guessed = bench.archive.begin(Offer { syntax_is_guessed: true, ..data.offer() }).unwrap();
+    assert!(matches!(guessed.write(&bytes), Err(ReceiveError::SyntaxNotNamed)));
+    drop(guessed);
+    assert!(bench.archive.quarantined().unwrap().is_empty() && bench.files("incoming").is_empty());
+
+    let mut said = bench.archive.begin(data.offer()).unwrap();
+    said.write(&bytes).unwrap();
+    match said.finish().await {
+        Err(ReceiveError::Undecodable { offending, .. }) => {
+            assert_eq!(offending, Some(dicom_core::Tag(0x7FE0, 0x10)));
+        }
+        other => panic!("{other:?}"),
+    }
+    let held = bench.archive.quarantined().unwrap();
+    assert_eq!(held[0].record.as_ref().unwrap().offending.as_deref(), Some("7FE00010"));
+    let kept = std::fs::read(bench.path().join(format!("quarantine/{}.dcm", held[0].id))).unwrap();
+    assert!(kept.ends_with(&bytes), "all of it");
+    assert_eq!(bench.stored(&data).await, None);
+}
+
+#[tokio::test]
 async fn the_quarantine_has_a_limit() {
     let bench = Bench::with(|settings| settings.storage.quarantine_max = Bytes::kib(8)).await;
     let truncated = |number| Data { cut: 100, ..Data::ct(number) };

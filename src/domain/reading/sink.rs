@@ -9,7 +9,7 @@ use crate::domain::text::Charset;
 use crate::domain::transfer_syntax::TransferSyntax;
 use crate::domain::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 use crate::domain::vr::{self, Kind};
-use crate::domain::walker::{Element, Event, Length, Limit, ReadError, Visitor};
+use crate::domain::walker::{Element, Event, Fault, Length, Limit, ReadError, Visitor};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 
@@ -22,6 +22,8 @@ const SEARCHED_ITEMS_MAX: usize = 256;
 pub(super) struct Sink {
     encoder: Encoder,
     image: Image,
+    /// The transfer syntax has no encapsulated pixel data.
+    native: bool,
     /// The data set and the items that are open.
     items: Vec<Item>,
     /// The sequences that are open; one less than `items` or as many.
@@ -75,6 +77,7 @@ impl Sink {
         Self {
             encoder,
             image: Image::new(syntax),
+            native: syntax.is_native(),
             items: vec![Item::default()],
             sequences: Vec::new(),
             open: Open::Nothing,
@@ -334,6 +337,11 @@ impl Visitor for Sink {
             }
             Event::Fragments(element) => {
                 let frames = self.at_root() && element.tag == tags::PIXEL_DATA;
+                // PS3.5 §A.1 to §A.3, §A.5: which codec it is says the transfer syntax alone, and a native one
+                // says that there is none. What is stored so could never be shown, nor sent on.
+                if frames && self.native {
+                    return Err(ReadError::malformed(Fault::Encapsulated, element.tag));
+                }
                 self.open = Open::Fragments { element: element.clone(), frames };
             }
             Event::Fragment { offset, length } => {

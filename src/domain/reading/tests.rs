@@ -184,6 +184,19 @@ fn large_values_become_bulk_values() {
 }
 
 #[test]
+fn compressed_pixel_data_in_a_native_syntax_is_no_instance() {
+    let fragments = |tag| Node::Fragments(tag, vec![vec![], vec![0xFF, 0xD8]]);
+    for uid in [LE, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN, DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN] {
+        let bytes = sent(&image(vec![fragments(PIXEL_DATA)]), syntax(uid));
+        let refused = read_in(uid, &bytes, usize::MAX).unwrap_err();
+        assert_eq!((refused, refused.is_encapsulated()), (ReadError::malformed(Fault::Encapsulated, PIXEL_DATA), true));
+    }
+    // An icon is never served as frames: it does no harm.
+    let icon = Node::Sequence(Tag(0x0088, 0x0200), vec![vec![fragments(PIXEL_DATA)]], false, false);
+    assert!(read(LE, &image(vec![icon])).pixels.is_none());
+}
+
+#[test]
 fn searchable_attributes_are_those_of_the_data_set_itself() {
     let name = |text: &[u8]| value(Tag(0x0010, 0x0010), VR::PN, text);
     let nodes = instance(vec![

@@ -29,6 +29,10 @@ impl ReadError {
             Self::Uid { tag } => Some(*tag),
         }
     }
+    /// Pixel data is compressed, and the transfer syntax says that it is not.
+    pub fn is_encapsulated(&self) -> bool {
+        matches!(self, Self::Malformed { fault: Fault::Encapsulated, .. })
+    }
     pub(crate) fn malformed(fault: Fault, tag: Tag) -> Self {
         Self::Malformed { fault, tag: Some(tag) }
     }

@@ -298,6 +298,7 @@ impl Desk {
             let mut intake = self.counter.archive.begin(Offer {
                 source: self.counter.source.clone(),
                 transfer_syntax: wrapped.syntax,
+                syntax_is_guessed: false,
                 sop_class_uid: Some(wrapped.class),
                 sop_instance_uid: Some(wrapped.instance),
                 study_instance_uid: self.counter.study.clone(),

@@ -43,6 +43,7 @@ impl From<&ReceiveError> for Failed {
             }
             E::Undecodable { cause, .. } => (Failure::CANNOT_UNDERSTAND, cause.to_string()),
             E::Mismatch { .. } | E::ConflictRejected => (Failure::DATA_SET_DOES_NOT_MATCH, error.to_string()),
+            E::SyntaxNotNamed => (Failure::TRANSFER_SYNTAX_NOT_SUPPORTED, error.to_string()),
             E::ClassNotSupported => (Failure::SOP_CLASS_NOT_SUPPORTED, error.to_string()),
             E::OtherStudy => (Failure::OTHER_STUDY, error.to_string()),
             E::NotAuthorized => (Failure::NOT_AUTHORIZED, error.to_string()),
@@ -78,6 +79,7 @@ mod tests {
             (ReceiveError::Undecodable { offending: None, cause }, 0xC000),
             (ReceiveError::Mismatch { offending: tags::SOP_CLASS_UID }, 0xA900),
             (ReceiveError::ConflictRejected, 0xA900),
+            (ReceiveError::SyntaxNotNamed, 0xC122),
             (ReceiveError::ClassNotSupported, 0x0122),
             (ReceiveError::OtherStudy, 0xC409),
             (ReceiveError::NotAuthorized, 0x0124),

@@ -86,10 +86,11 @@ impl InstancePart {
             return self.state = State::Head(gathered);
         }
         (self.class, self.instance) = (meta.sop_class_uid.clone(), meta.sop_instance_uid.clone());
-        let begun = self.syntax(&meta, dataset).and_then(|syntax| {
+        let begun = self.syntax(&meta, dataset).and_then(|(transfer_syntax, syntax_is_guessed)| {
             let offer = Offer {
                 source: desk.source.clone(),
-                transfer_syntax: syntax,
+                transfer_syntax,
+                syntax_is_guessed,
                 sop_class_uid: None,
                 sop_instance_uid: None,
                 study_instance_uid: desk.study.clone(),
@@ -124,17 +125,21 @@ impl InstancePart {
         }
     }
 
-    /// A file says how it is written; of a bare data set its sender may have said it; else it shows.
-    fn syntax(&self, meta: &FileMeta, dataset: &[u8]) -> Result<&'static TransferSyntax, Failed> {
-        let uid = match (&meta.transfer_syntax_uid, &self.said) {
-            (Some(uid), _) => uid.as_str(),
-            (None, Some(said)) if said != "*" => said,
-            (None, _) => file_meta::guess(dataset)
-                .ok_or_else(|| Failed::new(Failure::CANNOT_UNDERSTAND, "the part holds no data set"))?,
+    /// A file says how it is written; of a bare data set its sender may have said it; else it shows, and is guessed.
+    fn syntax(&self, meta: &FileMeta, dataset: &[u8]) -> Result<(&'static TransferSyntax, bool), Failed> {
+        let (uid, guessed) = match (&meta.transfer_syntax_uid, &self.said) {
+            (Some(uid), _) => (uid.as_str(), false),
+            (None, Some(said)) if said != "*" => (said.as_str(), false),
+            (None, _) => {
+                let uid = file_meta::guess(dataset)
+                    .ok_or_else(|| Failed::new(Failure::CANNOT_UNDERSTAND, "the part holds no data set"))?;
+                (uid, true)
+            }
         };
-        transfer_syntax::lookup(uid).ok_or_else(|| {
+        let syntax = transfer_syntax::lookup(uid).ok_or_else(|| {
             Failed::new(Failure::TRANSFER_SYNTAX_NOT_SUPPORTED, "the transfer syntax is not one that is stored here")
-        })
+        })?;
+        Ok((syntax, guessed))
     }
 
     fn refuse(&mut self, failed: Failed) {

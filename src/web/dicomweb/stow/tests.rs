@@ -137,6 +137,36 @@ async fn one_instance_may_be_the_body_itself() {
 }
 
 #[tokio::test]
+async fn compressed_pixel_data_is_not_stored_under_a_native_syntax() {
+    const NOT_NAMED: u64 = 0xC122;
+    let client = Client::start().await;
+    let jpeg = "1.2.840.10008.1.2.4.50";
+    let compressed = Dataset::image(jpeg, 1, 1, Pixels::Fragments(&[b"\xFF\xD8\xFF\xD9", b"\xFF\xD8\xFF\xD9"]));
+    let native = crate::domain::transfer_syntax::lookup(EXPLICIT_VR_LITTLE_ENDIAN).unwrap();
+    let mislabelled = file(&Dataset { syntax: native, ..compressed.clone() });
+    // The meta without (0002,0010), which stands last in it but for the implementation.
+    let mut unlabelled = file(&compressed);
+    let at = unlabelled.windows(6).position(|bytes| bytes == b"\x02\0\x10\0UI").unwrap();
+    let length = 8 + usize::from(unlabelled[at + 6]);
+    unlabelled.drain(at..at + length);
+    let with_syntax = format!("application/dicom; transfer-syntax={jpeg}");
+    let with_native = format!("application/dicom; transfer-syntax={EXPLICIT_VR_LITTLE_ENDIAN}");
+    let cases = [
+        ("guessed by us", "application/dicom", compressed.bytes.clone(), 409, Some(NOT_NAMED)),
+        ("a file that does not say", "application/dicom", unlabelled, 409, Some(NOT_NAMED)),
+        ("said by the part", with_native.as_str(), compressed.bytes.clone(), 409, Some(0xC000)),
+        ("said by the file", "application/dicom", mislabelled, 409, Some(0xC000)),
+        ("as it is", with_syntax.as_str(), compressed.bytes.clone(), 200, None),
+    ];
+    for (what, media, body, status, reason) in cases {
+        let headers = [("content-type", media)];
+        let answer = client.send(&Who::Loopback, "POST", "/dicom-web/studies", &headers, body.into()).await;
+        let (told, _, reasons) = told(&answer);
+        assert_eq!((told, reasons.first().copied()), (status, reason), "{what}");
+    }
+}
+
+#[tokio::test]
 async fn two_parts_of_one_uid_keep_their_order() {
     let client = Client::start().await;
     for round in 0..5_u32 {

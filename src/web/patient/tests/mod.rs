@@ -106,6 +106,7 @@ impl Site {
             let offer = Offer {
                 source: crate::archive::Source::default(),
                 transfer_syntax: transfer_syntax::lookup(instance.transfer_syntax.as_str()).unwrap(),
+                syntax_is_guessed: false,
                 sop_class_uid: Some(instance.sop_class),
                 sop_instance_uid: Some(instance.sop_instance),
                 study_instance_uid: None,
