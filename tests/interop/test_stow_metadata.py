@@ -13,6 +13,7 @@ import pydicom
 import pytest
 from conftest import ct
 from PIL import Image
+from pydicom.data import get_testdata_file
 from pydicom.encaps import generate_frames
 from pydicom.uid import (
     EncapsulatedPDFStorage,
@@ -22,7 +23,7 @@ from pydicom.uid import (
     VLPhotographicImageStorage,
     generate_uid,
 )
-from test_stow import failures, post
+from test_stow import failures, file, multipart, post
 
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
 STL = b"\0" * 80 + (1).to_bytes(4, "little") + bytes(50)
@@ -101,6 +102,40 @@ def test_a_document_becomes_an_instance(shared, sop_class, media, data, refers):
     assert ds.EncapsulatedDocument[: ds.EncapsulatedDocumentLength] == data
     assert len(ds.EncapsulatedDocument) == len(data) + len(data) % 2
     assert str(ds.PatientName) == "Müller^Jörg=山田"
+
+
+def test_what_an_encapsulated_document_does_not_hold_is_refused(shared):
+    for data, media in ((jpeg(), "image/jpeg"), (STL, "model/stl")):
+        status, _, answer = store(shared, [metadata(EncapsulatedPDFStorage)], (media, data, None))
+        assert (status, failures(answer)) == (409, [0xA900]), media
+    dataset = metadata(EncapsulatedPDFStorage)
+    assert store(shared, [dataset], ("application/octet-stream", PDF, None))[0] == 200
+    assert fetched(shared, dataset).MIMETypeOfEncapsulatedDocument == "application/pdf"
+    # Two documents are not one: which of them is meant, nobody said.
+    status, _, answer = store(shared, [metadata(EncapsulatedPDFStorage)], *[("application/pdf", PDF, None)] * 2)
+    assert (status, failures(answer)) == (202, [0xC000, 0xC000])
+
+
+def test_a_waveform_goes_out_as_metadata_and_comes_back_the_same(shared):
+    # Its bulk data is in items of a sequence, and the request has no other data set.
+    source = pydicom.dcmread(get_testdata_file("waveform_ecg.dcm"))
+    source.SOPInstanceUID = source.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    assert post(shared, multipart([file(source)]))[0] == 200
+    url = f"{shared.root}/studies/{source.StudyInstanceUID}/series/{source.SeriesInstanceUID}/instances/{source.SOPInstanceUID}"
+    with urllib.request.urlopen(url + "/metadata", timeout=30) as answer:
+        (dataset,) = json.loads(answer.read())
+    bulk = []
+    for item in dataset["54000100"]["Value"]:
+        uri = item["54001010"]["BulkDataURI"]
+        with urllib.request.urlopen(uri, timeout=30) as answer:
+            value = answer.read()
+        bulk.append(("application/octet-stream", value, uri))
+    assert len(bulk) == 2
+    dataset["00080018"]["Value"] = [generate_uid()]
+    status, _, answer = store(shared, [dataset], *bulk)
+    assert status == 200, answer
+    back = fetched(shared, dataset)
+    assert [item.WaveformData for item in back.WaveformSequence] == [item.WaveformData for item in source.WaveformSequence]
 
 
 def test_a_photograph_is_described_by_its_jpeg(shared):

@@ -105,20 +105,22 @@ fn failed(error: &ComposeError) -> Failed {
     Failed::new(reason, error.to_string())
 }
 
-/// A document or an image whose metadata refers to nothing, and one kind of bulk data: they belong together.
+/// A document or an image whose metadata refers to nothing, and one kind of bulk data: they belong together. What is
+/// no document does not become the Pixel Data of a class that holds one: [`document`] refuses it.
 fn refer(dataset: &mut Map<String, Value>, bulk: &mut [BulkPart]) {
-    let refers = dataset.values().any(|element| element.get("BulkDataURI").is_some());
     let Some(first) = bulk.first() else { return };
     let media = first.content.media.clone();
     let inline = [tags::PIXEL_DATA, tags::ENCAPSULATED_DOCUMENT].iter().any(|tag| dataset.contains_key(&hex_tag(*tag)));
-    if refers || inline || bulk.iter().any(|part| part.content.media != media) {
+    if inline || !uris(dataset).is_empty() || bulk.iter().any(|part| part.content.media != media) {
         return;
     }
-    let tag = if DOCUMENTS.iter().any(|(_, taken)| taken.contains(&media.as_str())) {
-        tags::ENCAPSULATED_DOCUMENT
-    } else {
-        tags::PIXEL_DATA
-    };
+    let class = text(dataset, tags::SOP_CLASS_UID).unwrap_or_default();
+    let document = DOCUMENTS.iter().any(|(uid, taken)| *uid == class || taken.contains(&media.as_str()));
+    // Several frames make an image; a document is one.
+    if document && bulk.len() > 1 {
+        return;
+    }
+    let tag = if document { tags::ENCAPSULATED_DOCUMENT } else { tags::PIXEL_DATA };
     const UNNAMED: &str = "urn:bluebridge:part";
     bulk.iter_mut().for_each(|part| part.name(UNNAMED));
     dataset.insert(hex_tag(tag), json!({"vr": "OB", "BulkDataURI": UNNAMED}));
@@ -126,19 +128,26 @@ fn refer(dataset: &mut Map<String, Value>, bulk: &mut [BulkPart]) {
 
 /// Parts that a data set refers to have their answer in that of the data set.
 fn mark(dataset: &Map<String, Value>, bulk: &mut [BulkPart]) {
+    for uri in uris(dataset) {
+        bulk.iter_mut().filter(|part| part.is_named(uri)).for_each(|part| part.used = true);
+    }
+}
+
+/// Every BulkDataURI, also those within items of sequences.
+fn uris(dataset: &Map<String, Value>) -> Vec<&str> {
+    let mut found = Vec::new();
     let mut waiting: Vec<&Value> = dataset.values().collect();
     while let Some(value) = waiting.pop() {
         match value {
             Value::Object(members) => {
-                if let Some(uri) = members.get("BulkDataURI").and_then(Value::as_str) {
-                    bulk.iter_mut().filter(|part| part.is_named(uri)).for_each(|part| part.used = true);
-                }
+                found.extend(members.get("BulkDataURI").and_then(Value::as_str));
                 waiting.extend(members.values());
             }
             Value::Array(values) => waiting.extend(values),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
+    found
 }
 
 /// Types an encapsulated document (PS3.3 §C.24.2) and holds it against the SOP Class.
