@@ -180,7 +180,8 @@ def test_every_part_has_its_own_answer(shared):
     assert len(answer["0008119A"]["Value"]) == 1, "what is no instance at all has no UIDs"
     assert answer["00081190"]["Value"][0].endswith(f"/studies/{study}")
     status, _, answer = post(shared, multipart([b"hello", file_as_is(no_uid)]))
-    assert status == 409 and "00081199" not in answer and "00081190" not in answer
+    assert status == 409 and "00081199" not in answer
+    assert answer["00081190"] == {"vr": "UR"}
     # pydicom reads both.
     for module in (answer,):
         assert pydicom.Dataset.from_json(module).FailedSOPSequence
@@ -195,6 +196,7 @@ def test_other_content_under_a_known_uid_is_kept_and_said(shared):
     status, _, answer = post(shared, multipart([file(second)]))
     assert status == 202
     assert answer["00081199"]["Value"][0]["00081196"]["Value"] == [0xB111]
+    assert answer["00081190"] == answer["00081199"]["Value"][0]["00081190"] == {"vr": "UR"}
     assert stored(shared, first) == dataset_bytes(first)
 
 

@@ -66,17 +66,20 @@ fn module(report: &Report, root: &str) -> Map<String, Value> {
             },
         }
     }
-    let mut module = Map::new();
-    if let Some(study) = only_study(report) {
-        let url = format!("{root}/studies/{study}");
-        module.insert("00081190".into(), json!({"vr": "UR", "Value": [url]}));
-    }
+    let study = only_study(report).map(|study| format!("{root}/studies/{study}"));
+    let mut module = Map::from_iter([retrieve_url(study)]);
     for (tag, items) in [("00081198", failed), ("00081199", referenced), ("0008119A", other)] {
         if !items.is_empty() {
             module.insert(tag.into(), json!({"vr": "SQ", "Value": items}));
         }
     }
     module
+}
+
+/// Type 2 (PS3.18 Table I.1-1): empty where no one URL gives what was stored.
+fn retrieve_url(url: Option<String>) -> (String, Value) {
+    let element = url.map_or_else(|| json!({"vr": "UR"}), |url| json!({"vr": "UR", "Value": [url]}));
+    ("00081190".into(), element)
 }
 
 fn references(class: &SopClassUid, instance: &SopInstanceUid) -> Map<String, Value> {
@@ -86,14 +89,12 @@ fn references(class: &SopClassUid, instance: &SopInstanceUid) -> Map<String, Val
 
 fn stored(class: &SopClassUid, uids: &InstanceUids, warning: Option<Failure>, root: &str) -> Value {
     let mut item = references(class, &uids.instance);
-    match warning {
-        // What is kept beside another instance is not what its URL serves.
-        Some(warning) => item.insert("00081196".into(), json!({"vr": "US", "Value": [warning.code]})),
-        None => {
-            let url = instance_url(root, &uids.study, &uids.series, &uids.instance);
-            item.insert("00081190".into(), json!({"vr": "UR", "Value": [url]}))
-        }
-    };
+    // What is kept beside another instance is not what its URL serves.
+    let served = warning.is_none().then(|| instance_url(root, &uids.study, &uids.series, &uids.instance));
+    item.extend([retrieve_url(served)]);
+    if let Some(warning) = warning {
+        item.insert("00081196".into(), json!({"vr": "US", "Value": [warning.code]}));
+    }
     Value::Object(item)
 }
 

@@ -187,6 +187,27 @@ async fn two_parts_of_one_uid_keep_their_order() {
 }
 
 #[tokio::test]
+async fn the_retrieve_url_is_there_and_empty_where_there_is_none() {
+    let client = Client::start().await;
+    let none = serde_json::json!({"vr": "UR"});
+    let answered = async |parts: &[Vec<u8>]| -> Value {
+        serde_json::from_slice(upload(&client, body(parts)).await.body()).unwrap()
+    };
+    let first = file(&image(1));
+    let mut other_content = first.clone();
+    *other_content.last_mut().unwrap() ^= 0xFF;
+    let module = answered(std::slice::from_ref(&first)).await;
+    assert_eq!(module["00081190"]["Value"][0], "http://localhost:8080/dicom-web/studies/1.2");
+    let module = answered(&[other_content]).await;
+    let item = &module["00081199"]["Value"][0];
+    assert_eq!((&item["00081196"]["Value"][0], &item["00081190"]), (&0xB111.into(), &none));
+    assert_eq!(module["00081190"], none, "of what was stored nothing is served");
+    assert_eq!(answered(&[b"nothing".to_vec()]).await["00081190"], none);
+    let two_studies = [file(&Dataset::of_patient(1, "A")), file(&Dataset::of_patient(2, "B"))];
+    assert_eq!(answered(&two_studies).await["00081190"], none);
+}
+
+#[tokio::test]
 async fn a_request_without_parts_stores_nothing() {
     let client = Client::start().await;
     let answer = upload(&client, "--b0--").await;
