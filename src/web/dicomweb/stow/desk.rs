@@ -351,7 +351,11 @@ impl Desk {
             self.outcomes.push(Some(Outcome::Failed(Failed::new(Failure::OUT_OF_RESOURCES, comment))));
         }
         outcome?;
-        Ok(Report { outcomes: self.outcomes.into_iter().flatten().collect() })
+        let outcomes: Vec<Outcome> = self.outcomes.into_iter().flatten().collect();
+        if outcomes.is_empty() {
+            return Err(Problem::bad_request("The body holds no instance: no part, or metadata without a data set."));
+        }
+        Ok(Report { outcomes })
     }
 }
 

@@ -208,12 +208,15 @@ async fn the_retrieve_url_is_there_and_empty_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn a_request_without_parts_stores_nothing() {
+async fn a_request_without_instances_is_told_so() {
     let client = Client::start().await;
-    let answer = upload(&client, "--b0--").await;
-    assert_eq!(told(&answer), (409, vec![], vec![]));
-    assert_eq!(answer.body(), "{}");
-    assert_eq!(upload(&client, "").await.status(), 400);
+    let metadata = "--b0\r\nContent-Type: application/dicom+json\r\n\r\n[]\r\n--b0--";
+    for body in ["--b0--", "\r\n--b0--\r\n", metadata, ""] {
+        let answer = upload(&client, body).await;
+        let problem: Value = serde_json::from_slice(answer.body()).unwrap();
+        assert_eq!(answer.status(), 400, "{body:?}");
+        assert!(problem["detail"].as_str().unwrap().ends_with('.'), "{problem}");
+    }
 }
 
 #[tokio::test]
