@@ -9,7 +9,6 @@ use crate::domain::native_xml;
 use crate::domain::uid::{SopClassUid, SopInstanceUid, StudyInstanceUid};
 use crate::web::dicomweb::accept::Accept;
 use crate::web::dicomweb::{instance_url, media};
-use crate::web::problem::Problem;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -19,22 +18,30 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Media(&'static str);
 
+/// What older clients and libraries ask the XML form by.
+const XML: [&str; 2] = ["application/xml", "text/xml"];
+
 impl Media {
-    /// 406 when nothing that is offered is taken; asked before the body is read.
-    pub fn of(accept: &Accept) -> Result<Self, Problem> {
-        accept.choose(&[media::DICOM_JSON, media::DICOM_XML, media::JSON]).map(Self).ok_or_else(|| {
-            Problem::not_acceptable("What was stored is answered as application/dicom+json or application/dicom+xml.")
-        })
+    /// The best that is taken, else JSON: an upload is not lost because its sender named a type that no answer has
+    /// (RFC 9110 §12.4.1 leaves that to the server), and what was stored is worth more than the form in which it is said.
+    pub fn of(accept: &Accept) -> Self {
+        let [application, text] = XML;
+        Self(
+            accept
+                .choose(&[media::DICOM_JSON, media::DICOM_XML, media::JSON, application, text])
+                .unwrap_or(media::DICOM_JSON),
+        )
+    }
+
+    fn is_xml(self) -> bool {
+        self.0 == media::DICOM_XML || XML.contains(&self.0)
     }
 }
 
 /// 200 when all is stored without a warning, 409 when nothing is, else 202.
 pub fn render(report: &Report, root: &str, media: Media) -> Response {
     let module = module(report, root);
-    let body = match media.0 {
-        media::DICOM_XML => native_xml::document(&module),
-        _ => Value::Object(module).to_string(),
-    };
+    let body = if media.is_xml() { native_xml::document(&module) } else { Value::Object(module).to_string() };
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status(report);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media.0));

@@ -91,7 +91,7 @@ async fn store(
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let study = study.map(|study| super::select(study, None, None)).transpose()?.map(|selector| selector.study);
-    let media = answer::Media::of(&Accept::of(&head.headers, head.uri.query()))?;
+    let media = answer::Media::of(&Accept::of(&head.headers, head.uri.query()));
     let framing = framing(&head.headers)?;
     let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > web.limits.upload_size.get()) {

@@ -220,6 +220,32 @@ async fn a_request_without_instances_is_told_so() {
 }
 
 #[tokio::test]
+async fn the_answer_has_a_form_whatever_is_accepted() {
+    let client = Client::start().await;
+    let json = "application/dicom+json";
+    let cases = [
+        ("*/*", json),
+        ("application/*", json),
+        ("application/json", "application/json"),
+        ("application/dicom+xml", "application/dicom+xml"),
+        ("application/xml", "application/xml"),
+        ("text/xml", "text/xml"),
+        ("text/xml, application/dicom+json;q=0.5", "text/xml"),
+        ("application/dicom", json),
+        ("image/png", json),
+        ("application/dicom+json;q=0", json),
+    ];
+    for (accept, expected) in cases {
+        let headers = [("content-type", RELATED), ("accept", accept)];
+        let body = body(&[file(&image(1))]).into();
+        let answer = client.send(&Who::Loopback, "POST", "/dicom-web/studies", &headers, body).await;
+        let media = answer.headers()["content-type"].to_str().unwrap();
+        assert_eq!((answer.status().as_u16(), media), (200, expected), "{accept}");
+        assert_eq!(answer.body().starts_with(b"<?xml"), expected.contains("xml"), "{accept}");
+    }
+}
+
+#[tokio::test]
 async fn other_parts_are_answered_beside_the_instances() {
     let client = Client::start().await;
     let instance = [b"\r\n--b0\r\n\r\n".as_slice(), &file(&image(1))].concat();
