@@ -276,7 +276,8 @@ impl Dataset {
         out.text(0x0020, 0x0013, b"IS", &number.to_string());
         out.number(0x0028, 0x0002, 1);
         out.text(0x0028, 0x0004, b"CS", "MONOCHROME2");
-        out.text(0x0028, 0x0008, b"IS", "2");
+        let frames = if let Pixels::Fragments(frames) = pixels { frames.len() } else { 2 };
+        out.text(0x0028, 0x0008, b"IS", &frames.to_string());
         let (rows, columns, bits) = if matches!(pixels, Pixels::Bits) { (5, 5, 1) } else { (3, 4, 16) };
         out.number(0x0028, 0x0010, rows);
         out.number(0x0028, 0x0011, columns);

@@ -80,14 +80,15 @@ def test_wado_uri_resumes_and_is_not_sent_twice(shared, study):
 
 
 def test_dicomweb_client_reads_all_bulk_data_of_each_level(shared, study):
-    instances, _ = study
+    instances, film = study
     client, first = DICOMwebClient(shared.root), instances[0]
     series = f"{shared.root}/studies/{first.StudyInstanceUID}/series/{first.SeriesInstanceUID}"
     mine = [ds.PixelData for ds in instances if ds.SeriesInstanceUID == first.SeriesInstanceUID]
     for what in ("bulkdata", "pixeldata"):
         assert client.retrieve_bulkdata(f"{series}/{what}") == mine
         assert client.retrieve_bulkdata(f"{series}/instances/{first.SOPInstanceUID}/{what}") == [first.PixelData]
-        assert len(client.retrieve_bulkdata(f"{shared.root}/studies/{first.StudyInstanceUID}/bulkdata")) == 5
+    parts = client.retrieve_bulkdata(f"{shared.root}/studies/{first.StudyInstanceUID}/bulkdata")
+    assert len(parts) == len(instances) + film.NumberOfFrames
 
 
 def test_compressed_pixel_data_comes_frame_by_frame(shared, study):
@@ -116,6 +117,21 @@ def test_compressed_pixel_data_is_decoded_where_octets_are_asked_for(shared, stu
     got = dcmread(io.BytesIO(wado(shared, film).content))
     assert got.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
     assert got.PixelData == b"".join(parts)
+
+
+def test_a_bulk_data_uri_of_compressed_pixel_data_gives_frames(shared, study):
+    """By default as they are stored, octets decoded (PS3.18 §8.7.3.3); item tags in neither."""
+    film, client = study[1], DICOMwebClient(shared.root)
+    place = client.retrieve_instance_metadata(film.StudyInstanceUID, film.SeriesInstanceUID, film.SOPInstanceUID)["7FE00010"]["BulkDataURI"]
+    stored = list(generate_frames(film.PixelData, number_of_frames=film.NumberOfFrames))
+    assert [part.rstrip(b"\0") for part in client.retrieve_bulkdata(place)] == [frame.rstrip(b"\0") for frame in stored]
+    octets = 'multipart/related; type="application/octet-stream"'
+    for accept in (octets, octets + "; transfer-syntax=1.2.840.10008.1.2.1"):
+        answer = requests.get(place, headers={"Accept": accept}, timeout=120)
+        parts = list(client._decode_multipart_message(answer, False))
+        assert [len(part) for part in parts] == [film.Rows * film.Columns * 3] * film.NumberOfFrames, accept
+        assert answer.content.count(f"Content-Location: {place}\r\n".encode()) == film.NumberOfFrames
+    assert requests.get(place, headers={"Accept": "image/jpeg"}, timeout=60).status_code == 406, "a part holds one frame"
 
 
 def test_a_count_is_what_the_search_finds(shared, study):

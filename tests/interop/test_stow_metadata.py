@@ -3,6 +3,7 @@ the compressed frames in it byte for byte."""
 from __future__ import annotations
 
 import base64
+import email
 import io
 import json
 import urllib.error
@@ -10,6 +11,7 @@ import urllib.request
 
 import numpy
 import pydicom
+import pydicom.data
 import pytest
 from conftest import ct
 from PIL import Image
@@ -169,6 +171,34 @@ def test_frames_come_in_parts_of_one_name(shared):
         timeout=30,
     ) as answer:
         assert answer.read()[: len(frames[1])] == frames[1]
+
+
+@pytest.mark.parametrize("name", ["examples_ybr_color.dcm", "JPEG2000.dcm", "MR_small_RLE.dcm"])
+def test_what_was_retrieved_as_metadata_and_bulk_data_goes_back_as_it_came(shared, name):
+    source = pydicom.dcmread(pydicom.data.get_testdata_file(name))
+    source.StudyInstanceUID, source.SeriesInstanceUID, source.SOPInstanceUID = (generate_uid() for _ in range(3))
+    file = io.BytesIO()
+    source.save_as(file)
+    body, content_type = related("application/dicom", ("application/dicom", file.getvalue(), None))
+    assert post(shared, body, content_type)[0] == 200
+    url = f"{shared.root}/studies/{source.StudyInstanceUID}/series/{source.SeriesInstanceUID}/instances/{source.SOPInstanceUID}"
+    with urllib.request.urlopen(f"{url}/metadata", timeout=60) as answer:
+        dataset = json.loads(answer.read())[0]
+    bulk = []
+    for place in {element["BulkDataURI"] for element in dataset.values() if "BulkDataURI" in element}:
+        request = urllib.request.Request(place, headers={"Accept": 'multipart/related; type="*/*"'})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            message = f"Content-Type: {answer.headers['Content-Type']}\r\n\r\n".encode() + answer.read()
+        for part in email.message_from_bytes(message).get_payload():
+            bulk.append((part["Content-Type"], part.get_payload(decode=True), part["Content-Location"]))
+    dataset["00080018"]["Value"] = [generate_uid()]
+    status, _, answer = store(shared, [dataset], *bulk)
+    assert status == 200, answer
+    back = fetched(shared, dataset)
+    assert back.file_meta.TransferSyntaxUID == source.file_meta.TransferSyntaxUID
+    count = int(source.get("NumberOfFrames", 1))
+    frames = [list(generate_frames(ds.PixelData, number_of_frames=count)) for ds in (back, source)]
+    assert [frame.rstrip(b"\0") for frame in frames[0]] == [frame.rstrip(b"\0") for frame in frames[1]]
 
 
 def test_a_video_is_one_stream_of_one_fragment(shared):

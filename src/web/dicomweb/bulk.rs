@@ -1,12 +1,12 @@
 //! Bulk data (PS3.18 §10.4.1.1.5): the value that a BulkDataURI of the metadata names, in little endian,
-//! with ranges, alone or as a part.
+//! with ranges, alone or as a part. Compressed Pixel Data goes out as its frames do (`whole`).
 
 use super::asked::Asked;
 use super::media::{self, OCTETS, Packaging};
 use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Segment, Segments};
-use super::{base_tag, hex};
+use super::{base_tag, hex, whole};
 use crate::archive::{InstanceDetail, InstanceFile};
 use crate::domain::byte_order::Words;
 use crate::domain::instance::{BulkValue, FrameTable};
@@ -27,6 +27,9 @@ pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
         Problem::not_found("This instance has no such bulk data; its metadata lists what there is as BulkDataURI.")
     })?;
     let stored = media::stored(detail.row.file.transfer_syntax_uid.as_str())?;
+    if is_compressed(value, stored) {
+        return whole::compressed(&asked, stored).await;
+    }
     let (packaging, wished) = media::bulk(&asked.accept())?;
 
     asked.noted().await;
@@ -51,13 +54,20 @@ pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
     let kind = if packaging == Packaging::Single { "s" } else { "m" };
     let name = crc32fast::hash(format!("{path} {media}").as_bytes());
     let etag = format!("\"{version}-b{name:08x}-{kind}-{:x}\"", base_tag(&asked.base));
-    let mut response = asked.answer(Representation { content_type, etag, segments });
-    if media != OCTETS {
-        // A viewer of our own origin shows documents and films in a frame.
-        let framed = HeaderValue::from_static("default-src 'none'; frame-ancestors 'self'");
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, framed);
-    }
-    Ok(response)
+    let response = asked.answer(Representation { content_type, etag, segments });
+    Ok(if media == OCTETS { response } else { framed(response) })
+}
+
+/// A viewer of our own origin shows documents and films in a frame.
+pub(super) fn framed(mut response: Response) -> Response {
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'self'");
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
+/// Whether a value stands in the file as items of fragments, which mean nothing outside of it (PS3.5 §A.4).
+pub(super) fn is_compressed(value: &BulkValue, stored: &TransferSyntax) -> bool {
+    value.path == PIXEL_DATA && !stored.is_native()
 }
 
 /// The media type under which the value goes out: octets, unless it is the document or the video that

@@ -140,6 +140,18 @@ pub fn frames(accept: &Accept, stored: &'static TransferSyntax, count: usize) ->
     })
 }
 
+/// For compressed Pixel Data as one value of bulk data (PS3.18 §8.7.3.3.2): as its frames go out. `one`: a single part
+/// may hold all of it, and does where any form is taken.
+pub fn compressed(accept: &Accept, stored: &'static TransferSyntax, one: bool) -> Result<FrameMedia, Problem> {
+    let count = if one { 1 } else { 2 };
+    let media = frames(accept, stored, count)?;
+    let first = accept.wanted().find(|range| frame_media(range, stored, count).is_some());
+    match one && first.is_some_and(MediaRange::is_any) {
+        true => Ok(FrameMedia { packaging: Packaging::Single, ..media }),
+        false => Ok(media),
+    }
+}
+
 /// Frames in another syntax than the stored one: one that is named, or the one that the media type means
 /// (PS3.18 §8.7.3.3). `image/jpeg` alone means none here: its default, lossless JPEG, is shown by no browser.
 fn transcoded(range: &MediaRange, stored: &TransferSyntax, count: usize, named: bool) -> Option<FrameMedia> {
@@ -224,7 +236,7 @@ fn asked_by_type(asked: Option<&str>, stored: &TransferSyntax) -> bool {
     }
 }
 
-/// For bulk data: a single part unless parts are asked for, so that a browser can seek in it. Also the
+/// For bulk data that is not compressed: a single part unless parts are asked for, so that a browser can seek in it. Also the
 /// media type asked for when it is one that the bytes may turn out to be.
 pub fn bulk(accept: &Accept) -> Result<(Packaging, Option<&'static str>), Problem> {
     for range in accept.wanted() {
@@ -233,8 +245,6 @@ pub fn bulk(accept: &Accept) -> Result<(Packaging, Option<&'static str>), Proble
             "multipart/related" | "multipart/*" if octets => return Ok((Packaging::Multipart, None)),
             "*/*" | "application/*" | OCTETS => return Ok((Packaging::Single, None)),
             PDF => return Ok((Packaging::Single, Some(PDF))),
-            "video/mp4" | "video/*" => return Ok((Packaging::Single, Some("video/mp4"))),
-            "video/mpeg" => return Ok((Packaging::Single, Some("video/mpeg"))),
             _ => {}
         }
     }

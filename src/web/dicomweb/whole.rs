@@ -1,5 +1,6 @@
 //! All bulk data, and all pixel data, of a study, a series or an instance (PS3.18 §10.4.1.1.5, §10.4.1.1.7):
-//! a part for each value, or frame, under the URL at which it can be had alone. What belongs to one
+//! a part for each value, or frame, under the URL at which it can be had alone; compressed Pixel Data is a part for
+//! each frame in both, in bulk data under the URL of the value. What belongs to one
 //! instance is looked up when its turn comes, so that memory stays flat; of one instance all is known
 //! before, so that its answer has a length and ranges.
 
@@ -24,10 +25,35 @@ use std::io;
 /// `GET .../bulkdata`
 pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
     let rows = asked.instances().await?;
+    let accept = asked.accept();
     // One value may go out alone.
     let alone = asked.selector.instance.is_some() && asked.instance().await?.metadata.bulk.len() == 1;
-    let packaging = media::all_bulk(&asked.accept(), alone)?;
-    answer(&asked, rows, Kind::Bulk, packaging).await
+    let (mut packaging, mut chosen) = (Packaging::Multipart, Vec::new());
+    for stored in stored_syntaxes(&rows)? {
+        let has_frames =
+            |row: &InstanceRow| row.number_of_frames > 0 && row.file.transfer_syntax_uid.as_str() == stored.uid;
+        if stored.is_native() || !rows.iter().any(has_frames) {
+            packaging = media::all_bulk(&accept, alone)?;
+        } else {
+            let media = media::frames(&accept, stored, if alone && is_one(&rows, stored) { 1 } else { 2 })?;
+            packaging = media.packaging;
+            chosen.push((stored.uid, media));
+        }
+    }
+    answer(&asked, rows, Kind::Bulk(chosen), packaging).await
+}
+
+/// The compressed Pixel Data of one instance, by its BulkDataURI.
+pub(super) async fn compressed(asked: &Asked, stored: &'static TransferSyntax) -> Result<Response, Problem> {
+    let rows = asked.instances().await?;
+    let media = media::compressed(&asked.accept(), stored, is_one(&rows, stored))?;
+    let response = answer(asked, rows, Kind::Value(stored.uid, media), media.packaging).await?;
+    Ok(if stored.frames == Frames::Video { bulk::framed(response) } else { response })
+}
+
+/// Whether the compressed Pixel Data of these is one stream.
+fn is_one(rows: &[InstanceRow], stored: &TransferSyntax) -> bool {
+    stored.frames == Frames::Video || rows.iter().all(|row| row.number_of_frames == 1)
 }
 
 /// `GET .../pixeldata`
@@ -54,23 +80,34 @@ fn is_whole(stored: &TransferSyntax, media: &FrameMedia) -> bool {
     (stored.is_native() && media.media == OCTETS) || stored.frames == Frames::Video
 }
 
-/// What is gathered of each instance.
+/// What is gathered of each instance, and how frames stored in each transfer syntax go out.
 enum Kind {
-    Bulk,
-    /// How frames stored in each transfer syntax go out.
+    /// Every value; what is chosen is for compressed Pixel Data.
+    Bulk(Vec<(&'static str, FrameMedia)>),
     Pixels(Vec<(&'static str, FrameMedia)>),
+    /// Compressed Pixel Data only, as one value of bulk data.
+    Value(&'static str, FrameMedia),
 }
 
 impl Kind {
     /// Names it in an ETag.
     fn tag(&self) -> String {
+        let (letter, chosen) = match self {
+            Self::Bulk(chosen) if chosen.is_empty() => return "w".into(),
+            Self::Bulk(chosen) => ('w', chosen.as_slice()),
+            Self::Pixels(chosen) => ('p', chosen.as_slice()),
+            Self::Value(stored, media) => ('v', &[(*stored, *media)][..]),
+        };
+        let forms: String = chosen.iter().map(|(stored, media)| format!("{stored} {} ", media.code())).collect();
+        format!("{letter}{:08x}", crc32fast::hash(forms.as_bytes()))
+    }
+    /// How frames that are stored in `syntax` go out.
+    fn media(&self, syntax: &str) -> Option<FrameMedia> {
         match self {
-            Self::Bulk => "w".into(),
-            Self::Pixels(chosen) => {
-                let forms: String =
-                    chosen.iter().map(|(stored, media)| format!("{stored} {} ", media.code())).collect();
-                format!("p{:08x}", crc32fast::hash(forms.as_bytes()))
+            Self::Bulk(chosen) | Self::Pixels(chosen) => {
+                chosen.iter().find(|(stored, _)| *stored == syntax).map(|(_, media)| *media)
             }
+            Self::Value(stored, media) => (*stored == syntax).then_some(*media),
         }
     }
 }
@@ -86,8 +123,8 @@ async fn answer(asked: &Asked, rows: Vec<InstanceRow>, kind: Kind, packaging: Pa
     // The first parts are found before the headers leave, so that their faults are errors and no short bodies.
     let first = gathering.next().await?.ok_or_else(|| {
         Problem::not_found(match gathering.kind {
-            Kind::Bulk => "There is no bulk data in it: its metadata is all there is.",
-            Kind::Pixels(_) => "There is no pixel data in it.",
+            Kind::Bulk(_) => "There is no bulk data in it: its metadata is all there is.",
+            Kind::Pixels(_) | Kind::Value(..) => "There is no pixel data in it.",
         })
     })?;
     let (content_type, segments) = match (packaging, first) {
@@ -128,15 +165,11 @@ impl Gathering {
     /// The parts of the next instance that has some.
     async fn next(&mut self) -> Result<Option<Vec<Part>>, Problem> {
         while let Some(row) = self.rows.next() {
-            let parts = match &self.kind {
-                Kind::Bulk => self.values(&row).await?,
-                Kind::Pixels(chosen) => {
-                    let stored = row.file.transfer_syntax_uid.as_str();
-                    match chosen.iter().find(|(uid, _)| *uid == stored) {
-                        Some((_, media)) => self.pixels(&row, media).await?,
-                        None => Vec::new(),
-                    }
-                }
+            let media = self.kind.media(row.file.transfer_syntax_uid.as_str());
+            let parts = match (&self.kind, media) {
+                (Kind::Bulk(_), media) => self.values(&row, media.as_ref()).await?,
+                (_, Some(media)) => self.pixels(&row, &media).await?,
+                (_, None) => Vec::new(),
             };
             if !parts.is_empty() {
                 return Ok(Some(parts));
@@ -149,8 +182,8 @@ impl Gathering {
         instance_url(&self.root, &uids.study, &uids.series, &uids.instance)
     }
 
-    /// Every value that the metadata names by a URI.
-    async fn values(&self, row: &InstanceRow) -> Result<Vec<Part>, Problem> {
+    /// Every value that the metadata names by a URI; `media`: what becomes of compressed frames.
+    async fn values(&self, row: &InstanceRow, media: Option<&FrameMedia>) -> Result<Vec<Part>, Problem> {
         let Some(detail) = self.web.archive.instance(&row.uids.selector()).await? else { return Ok(Vec::new()) };
         let stored = media::stored(row.file.transfer_syntax_uid.as_str())?;
         if detail.metadata.bulk.is_empty() {
@@ -163,7 +196,14 @@ impl Gathering {
             location: format!("{url}/bulkdata/{}", value.path),
             bytes: bulk::pieces(&detail, value, stored, OCTETS, file.clone()),
         };
-        Ok(detail.metadata.bulk.iter().map(part).collect())
+        let mut parts = Vec::with_capacity(detail.metadata.bulk.len());
+        for value in detail.metadata.bulk.iter() {
+            match media.filter(|_| bulk::is_compressed(value, stored)) {
+                Some(media) => parts.extend(self.pixels(row, media).await?),
+                None => parts.push(part(value)),
+            }
+        }
+        Ok(parts)
     }
 
     async fn pixels(&self, row: &InstanceRow, media: &FrameMedia) -> Result<Vec<Part>, Problem> {
@@ -179,28 +219,29 @@ impl Gathering {
         let Some((found, pixels)) = found.and_then(|found| found.pixels.clone().map(|pixels| (found, pixels))) else {
             return Ok(Vec::new());
         };
+        let path = format!("7FE0{:04X}", pixels.element);
+        let value_url = format!("{url}/bulkdata/{path}");
+        // Parts of one value share its URL, as a store of metadata takes them (§10.5).
+        let named = |own: String| if matches!(self.kind, Kind::Pixels(_)) { own } else { value_url.clone() };
         let told_apart = pixels.number_of_frames > 0 && locate(&pixels, pixels.number_of_frames - 1).is_some();
         if !is_whole(stored, media) && told_apart {
             let list: Vec<u32> = (1..=pixels.number_of_frames).collect();
             let located = frames::located(&self.web, &found, &pixels, stored, media, &list, self.sends).await?;
             let parts = list.iter().zip(located).map(|(number, bytes)| {
-                part(format!("{url}/frames/{number}"), media.media, Some(media.transfer_syntax), bytes)
+                part(named(format!("{url}/frames/{number}")), media.media, Some(media.transfer_syntax), bytes)
             });
             return Ok(parts.collect());
         }
         let Some(detail) = self.web.archive.instance(&selector).await? else { return Ok(Vec::new()) };
-        let path = format!("7FE0{:04X}", pixels.element);
         let Some(value) = detail.metadata.bulk_value(&path) else { return Ok(Vec::new()) };
         let file = self.web.archive.open(&row.file).await?;
         Ok(vec![match is_whole(stored, media) {
             true => {
                 let bytes = bulk::pieces(&detail, value, stored, media.media, file);
-                part(format!("{url}/pixeldata"), media.media, Some(media.transfer_syntax), bytes)
+                part(named(format!("{url}/pixeldata")), media.media, Some(media.transfer_syntax), bytes)
             }
             // Frames that cannot be told apart: the value as it stands in the file.
-            false => {
-                part(format!("{url}/bulkdata/{path}"), OCTETS, None, bulk::pieces(&detail, value, stored, OCTETS, file))
-            }
+            false => part(value_url, OCTETS, None, bulk::pieces(&detail, value, stored, OCTETS, file)),
         }])
     }
 
