@@ -62,6 +62,16 @@ def test_it_iterates_over_parts_and_pages(client, study):
     assert len(everything) == 5
 
 
+@pytest.mark.parametrize("wanted", [(0, 9), (0, 999), (100,)], ids=str)
+def test_it_retrieves_a_range_of_a_value(client, study, wanted):
+    """Without If-Range, each answer read as a multipart body of its own."""
+    first = study[0]
+    place = client.retrieve_instance_metadata(first.StudyInstanceUID, first.SeriesInstanceUID, first.SOPInstanceUID)["7FE00010"]["BulkDataURI"]
+    expected = first.PixelData[wanted[0]:wanted[1] + 1] if len(wanted) == 2 else first.PixelData[wanted[0]:]
+    assert client.retrieve_bulkdata(place, byte_range=wanted) == [expected]
+    assert list(client.iter_bulkdata(place, byte_range=wanted)) == [expected]
+
+
 def test_it_renders_at_every_level(client, study):
     first = study[0]
     uids = first.StudyInstanceUID, first.SeriesInstanceUID, first.SOPInstanceUID

@@ -3,7 +3,7 @@
 //! the line in the audit trail are decided here, and handlers answer.
 
 use super::accept::Accept;
-use super::representation::Representation;
+use super::representation::{OneValue, Representation};
 use super::{Named, instance_url, not_utf8};
 use crate::archive::{InstanceDetail, InstanceFrames, InstanceRow, InstanceUids};
 use crate::domain::instance::Selector;
@@ -14,7 +14,7 @@ use crate::web::conditional::is_answered_without_body;
 use crate::web::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use std::sync::Arc;
 
@@ -94,6 +94,19 @@ impl Asked {
     }
     pub fn answer(&self, representation: Representation) -> Response {
         representation.respond(self.headers(), &self.web.archive)
+    }
+    /// One value in an envelope.
+    pub fn answer_value(&self, value: OneValue) -> Response {
+        value.respond(self.headers(), &self.web.archive)
+    }
+    /// Several parts of one value: no Range is over a value then, and only who resumes means the body.
+    pub fn answer_values(&self, representation: Representation) -> Response {
+        if self.headers().contains_key(header::IF_RANGE) {
+            return self.answer(representation);
+        }
+        let mut headers = self.headers().clone();
+        headers.remove(header::RANGE);
+        representation.respond(&headers, &self.web.archive)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::asked::Asked;
 use super::media::{self, OCTETS, Packaging};
 use super::multipart::Multipart;
-use super::representation::Representation;
+use super::representation::{OneValue, Representation};
 use super::segments::{Handle, Segment, Segments};
 use super::{base_tag, hex, whole};
 use crate::archive::{InstanceDetail, InstanceFile};
@@ -37,24 +37,22 @@ pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
     let media = kind(&detail, value, stored, wished, &file).await;
     let digest = &detail.row.file.sha256;
     let pieces = pieces(&detail, value, stored, media, file);
-    let (content_type, segments) = match packaging {
-        Packaging::Single => {
-            let mut segments = Segments::default();
-            pieces.into_iter().for_each(|segment| segments.push(segment));
-            (HeaderValue::from_static(media), segments)
-        }
-        Packaging::Multipart => {
-            let location = format!("{}/bulkdata/{path}", asked.url_of(&detail.row.uids));
-            let mut multipart = Multipart::new(media, digest.get(16..).unwrap_or_default());
-            multipart.part(media, None, &location, pieces);
-            multipart.finish()
-        }
-    };
     let version = hex(digest.get(..16).unwrap_or_default());
     let kind = if packaging == Packaging::Single { "s" } else { "m" };
     let name = crc32fast::hash(format!("{path} {media}").as_bytes());
     let etag = format!("\"{version}-b{name:08x}-{kind}-{:x}\"", base_tag(&asked.base));
-    let response = asked.answer(Representation { content_type, etag, segments });
+    let response = match packaging {
+        Packaging::Single => {
+            let mut segments = Segments::default();
+            pieces.into_iter().for_each(|segment| segments.push(segment));
+            asked.answer(Representation { content_type: HeaderValue::from_static(media), etag, segments })
+        }
+        Packaging::Multipart => {
+            let location = format!("{}/bulkdata/{path}", asked.url_of(&detail.row.uids));
+            let multipart = Multipart::new(media, digest.get(16..).unwrap_or_default());
+            asked.answer_value(OneValue { etag, part: multipart.only(media, None, location, pieces) })
+        }
+    };
     Ok(if media == OCTETS { response } else { framed(response) })
 }
 

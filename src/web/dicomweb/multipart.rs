@@ -7,6 +7,7 @@ use super::segments::{Segment, Segments};
 use axum::http::HeaderValue;
 use bytes::Bytes;
 use std::fmt::Write;
+use std::ops::Range;
 
 /// A multipart body under construction.
 pub struct Multipart {
@@ -49,6 +50,19 @@ impl Multipart {
         self.segments.push(segment);
     }
 
+    /// A body of one part, and of nothing else.
+    pub fn only(
+        self,
+        media: &'static str,
+        transfer_syntax: Option<&'static str>,
+        location: String,
+        bytes: impl IntoIterator<Item = Segment>,
+    ) -> OnePart {
+        let mut value = Segments::default();
+        bytes.into_iter().for_each(|segment| value.push(segment));
+        OnePart { multipart: self, media, transfer_syntax, location, value }
+    }
+
     /// What stands before the bytes of the next part.
     pub fn head(&mut self, media: &str, transfer_syntax: Option<&str>, location: &str) -> String {
         let mut head = String::with_capacity(256);
@@ -81,6 +95,44 @@ impl Multipart {
     pub fn finish(mut self) -> (HeaderValue, Segments) {
         self.segments.text(Bytes::from(format!("\r\n--{}--", self.boundary)));
         (self.content_type(), self.segments)
+    }
+}
+
+/// A body whose only part is one value, before it is written: whole, or with some bytes of the value.
+pub struct OnePart {
+    multipart: Multipart,
+    media: &'static str,
+    transfer_syntax: Option<&'static str>,
+    location: String,
+    value: Segments,
+}
+
+impl OnePart {
+    pub fn content_type(&self) -> HeaderValue {
+        self.multipart.content_type()
+    }
+    /// Of the value; `None` when it is made on the way.
+    pub fn length(&self) -> Option<u64> {
+        self.value.length()
+    }
+    pub fn whole(self) -> Segments {
+        self.written(None)
+    }
+    /// Only `range` of the value; `content_range` says so in the head of the part (RFC 9110 §14.6).
+    pub fn of(mut self, range: Range<u64>, content_range: &str) -> Segments {
+        self.value = self.value.slice(range);
+        self.written(Some(content_range))
+    }
+    fn written(mut self, content_range: Option<&str>) -> Segments {
+        let mut head = self.multipart.head(self.media, self.transfer_syntax, &self.location);
+        if let Some(content_range) = content_range {
+            // Among the fields, before the empty line that ends them.
+            head.truncate(head.len().saturating_sub(2));
+            let _ = write!(head, "Content-Range: {content_range}\r\n\r\n");
+        }
+        self.multipart.segments.text(head);
+        self.multipart.segments.append(self.value);
+        self.multipart.finish().1
     }
 }
 

@@ -128,6 +128,9 @@ impl Segments {
     pub fn text(&mut self, text: impl Into<Bytes>) {
         self.push(Segment::Literal(text.into()));
     }
+    pub fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
     /// `None` when a piece is rewritten on the way.
     pub fn length(&self) -> Option<u64> {
         self.0.iter().try_fold(0_u64, |sum, segment| sum.checked_add(segment.length()?))

@@ -299,6 +299,69 @@ async fn a_range_runs_over_the_multipart_body() {
     assert_eq!((same.status().as_u16(), same.body().len()), (304, 0));
 }
 
+/// The dicomweb-clients send `Range` without `If-Range` and read each answer as a body of its own.
+#[tokio::test]
+async fn a_range_over_one_value_in_parts_is_a_part_with_these_bytes() {
+    let client = with(&[words(EXPLICIT_VR_BIG_ENDIAN, 1), words(DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, 2)]).await;
+    client.store(&Dataset::image(JPEG, 2, 1, Pixels::Fragments(&[b"abcd"]))).await;
+    client.store(&Dataset::image(JPEG, 2, 2, Pixels::Fragments(&[b"abcd", b"efgh"]))).await;
+    let native: Vec<u8> = (0..24_u16).flat_map(u16::to_le_bytes).collect();
+    let place = |series, number| {
+        format!("/dicom-web/studies/1.2/series/1.2.{series}/instances/1.2.{series}.{number}/bulkdata/7FE00010")
+    };
+    let related = ("accept", "multipart/related; type=\"*/*\"");
+    for (path, value) in [(place(1, 1), &native[..]), (place(1, 2), &native), (place(2, 1), b"abcd")] {
+        let whole = client.get(&path, &[related]).await;
+        let (etag, length) = (text(whole.headers(), "etag"), value.len());
+        for (range, expected) in [
+            ("bytes=0-1", 0..2),
+            ("bytes=1-2", 1..3),
+            ("bytes=2-", 2..length),
+            ("bytes=-3", length - 3..length),
+            ("bytes=0-9999", 0..length),
+        ] {
+            let answer = client.get(&path, &[related, ("range", range)]).await;
+            let said = format!("bytes {}-{}/{length}", expected.start, expected.end - 1);
+            assert_eq!(
+                (answer.status().as_u16(), text(answer.headers(), "content-range")),
+                (206, said.clone()),
+                "{path}"
+            );
+            assert_eq!(text(answer.headers(), "content-length"), answer.body().len().to_string());
+            let found = parts(&text(answer.headers(), "content-type"), answer.body());
+            assert_eq!((found.len(), &found[0].1[..]), (1, &value[expected]), "{path} {range}");
+            assert!(found[0].0.ends_with(&format!("/bulkdata/7FE00010\r\nContent-Range: {said}")), "{}", found[0].0);
+            // Bytes of the value are not to be completed with bytes of the body.
+            let tag = text(answer.headers(), "etag");
+            assert_ne!(tag, etag);
+            let other = client.get(&path, &[related, ("range", "bytes=2-"), ("if-range", &tag)]).await;
+            assert_eq!((other.status().as_u16(), other.body()), (200, whole.body()), "{path}");
+        }
+        let beyond = client.get(&path, &[related, ("range", &format!("bytes={length}-"))]).await;
+        assert_eq!(
+            (beyond.status().as_u16(), text(beyond.headers(), "content-range")),
+            (416, format!("bytes */{length}"))
+        );
+        // Who names a version means the body; several ranges are none.
+        for condition in ["if-range", "if-match"] {
+            let rest = client.get(&path, &[related, ("range", "bytes=5-"), (condition, &etag)]).await;
+            assert_eq!((rest.status().as_u16(), rest.body()), (206, &whole.body().slice(5..)), "{path}");
+        }
+        let unchanged = client.get(&path, &[related, ("range", "bytes=1-"), ("if-none-match", &etag)]).await;
+        assert_eq!(unchanged.status(), 304);
+        for range in ["bytes=0-1,5-6", "bytes=a-b"] {
+            assert_eq!(client.get(&path, &[related, ("range", range)]).await.body(), whole.body(), "{path} {range}");
+        }
+    }
+    // Two frames are two parts: there is no byte of one value to count from.
+    let whole = client.get(&place(2, 2), &[related]).await;
+    let answer = client.get(&place(2, 2), &[related, ("range", "bytes=0-1")]).await;
+    assert_eq!((answer.status().as_u16(), answer.body()), (200, whole.body()));
+    let etag = text(whole.headers(), "etag");
+    let rest = client.get(&place(2, 2), &[related, ("range", "bytes=5-"), ("if-range", &etag)]).await;
+    assert_eq!((rest.status().as_u16(), rest.body()), (206, &whole.body().slice(5..)));
+}
+
 #[tokio::test]
 async fn metadata_names_the_bulk_data_and_the_bulk_data_is_there() {
     let client = with(&[words(EXPLICIT_VR_BIG_ENDIAN, 1), words(IMPLICIT_VR_LITTLE_ENDIAN, 2)]).await;

@@ -7,7 +7,7 @@
 use super::asked::Asked;
 use super::media::{self, FrameMedia, OCTETS, Packaging};
 use super::multipart::Multipart;
-use super::representation::Representation;
+use super::representation::{OneValue, Representation};
 use super::segments::{Segment, Segments};
 use super::wado::{digest_of, stored_syntaxes};
 use super::{base_tag, bulk, frames, hex, instance_url};
@@ -127,7 +127,15 @@ async fn answer(asked: &Asked, rows: Vec<InstanceRow>, kind: Kind, packaging: Pa
             Kind::Pixels(_) | Kind::Value(..) => "There is no pixel data in it.",
         })
     })?;
+    let seed = digest.get(16..).unwrap_or_default();
+    let one_value = matches!(gathering.kind, Kind::Value(..));
     let (content_type, segments) = match (packaging, first) {
+        (Packaging::Multipart, mut parts) if one_value && parts.len() == 1 => {
+            let only = parts.pop().ok_or_else(Problem::internal)?;
+            let multipart = Multipart::new(only.media, seed);
+            let part = multipart.only(only.media, only.transfer_syntax, only.location, only.bytes);
+            return Ok(asked.answer_value(OneValue { etag: tag, part }));
+        }
         (Packaging::Single, mut parts) => {
             let only = parts.pop().ok_or_else(Problem::internal)?;
             let mut segments = Segments::default();
@@ -138,9 +146,13 @@ async fn answer(asked: &Asked, rows: Vec<InstanceRow>, kind: Kind, packaging: Pa
             };
             (HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(OCTETS)), segments)
         }
-        (Packaging::Multipart, first) => gathering.into_parts(first, digest.get(16..).unwrap_or_default()),
+        (Packaging::Multipart, first) => gathering.into_parts(first, seed),
     };
-    Ok(asked.answer(Representation { content_type, etag: tag, segments }))
+    let representation = Representation { content_type, etag: tag, segments };
+    Ok(match packaging {
+        Packaging::Multipart if one_value => asked.answer_values(representation),
+        _ => asked.answer(representation),
+    })
 }
 
 /// One part before it is written.

@@ -70,6 +70,9 @@ async function main() {
   const [metadata] = (told.retrieveInstanceMetadata.answer || []).concat([{}]);
   const BulkDataURI = ((metadata || {})["7FE00010"] || {}).BulkDataURI;
   await call("retrieveBulkData", (request) => client.retrieveBulkData({ BulkDataURI, request }));
+  for (const byteRange of [[0, 9], [0, 999], [100]]) {
+    await call(`retrieveBulkData of ${byteRange}`, (request) => client.retrieveBulkData({ BulkDataURI, byteRange, request }));
+  }
   told.wadoURI = client.buildInstanceWadoURIUrl(uids);
   process.stdout.write(JSON.stringify(told));
 }
