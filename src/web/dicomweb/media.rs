@@ -101,7 +101,10 @@ pub fn instances(accept: &Accept, stored: &[&TransferSyntax], one: bool) -> Resu
     for range in accept.wanted() {
         let parts_are_dicom = range.part.as_deref().is_none_or(|part| part == DICOM);
         let packaging = match range.media.as_str() {
-            ZIP => return Ok(Instances::Zip),
+            // A package holds files as stored: it is what was asked for where that is no other syntax.
+            ZIP if range.transfer_syntaxes.is_empty() || stored.iter().all(|kept| syntax_taken(range, kept.uid)) => {
+                return Ok(Instances::Zip);
+            }
             "multipart/related" | "multipart/*" | "*/*" if parts_are_dicom => Packaging::Multipart,
             DICOM | "application/*" if one => Packaging::Single,
             _ => continue,
@@ -120,14 +123,21 @@ pub fn instances(accept: &Accept, stored: &[&TransferSyntax], one: bool) -> Resu
             return Ok(Instances::Dicom(packaging, Forms { target, kept: kept.collect() }));
         }
     }
-    Err(refused(
+    let mut problem = refused(
         stored,
         if one {
             "multipart/related; type=\"application/dicom\" or application/dicom"
         } else {
             "multipart/related; type=\"application/dicom\""
         },
-    ))
+    );
+    if accept.wanted().any(|range| range.media == ZIP) {
+        problem
+            .detail
+            .to_mut()
+            .push_str(" application/zip holds files as they are stored, in no other transfer syntax.");
+    }
+    Err(problem)
 }
 
 /// For frames stored in `stored`; `count` of them.
@@ -400,6 +410,9 @@ mod tests {
             ("application/dicom, multipart/related;q=0.5", &[el], false, Some(Dicom(Multipart, explicit()))),
             ("application/zip", &[JPEG], false, Some(Zip)),
             ("application/zip;transfer-syntax=*", &[JPEG], false, Some(Zip)),
+            ("application/zip;transfer-syntax=1.2.840.10008.1.2.4.70", &[JPEG], false, Some(Zip)),
+            ("application/zip;transfer-syntax=1.2.840.10008.1.2.4.70", &[JPEG, el], false, None),
+            ("application/zip;transfer-syntax=1.2.840.10008.1.2.1", &[JPEG], true, None),
             ("application/dicom+json", &[el], true, None),
             ("multipart/related; type=application/octet-stream", &[el], true, None),
         ];
