@@ -203,6 +203,10 @@ fn number(value: &str, name: &'static str) -> Result<Option<u32>, Problem> {
     if value.is_empty() {
         return Ok(None);
     }
+    // More digits than we count is a number beyond everything that is there.
+    if value.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(Some(value.parse().unwrap_or(u32::MAX)));
+    }
     value.parse().map(Some).map_err(|_| Problem::bad_request(format!("{name} must be a whole number from 0.")))
 }
 
@@ -317,7 +321,6 @@ mod tests {
             "limit=abc",
             "limit=-1",
             "offset=1.5",
-            "offset=99999999999",
             "fuzzymatching=maybe",
             "PatientName=%zz",
             "PatientName=100%",
@@ -359,6 +362,16 @@ mod tests {
     fn a_study_is_found_by_what_its_series_are() {
         assert_eq!(keys("Modality=CT"), [(tags::MODALITIES_IN_STUDY, Match::Single("CT".into()))]);
         assert_eq!(keys("SOPClassUID=1.2")[0].0, tags::SOP_CLASSES_IN_STUDY);
+    }
+
+    /// PS3.18 §8.3.4.4: both are any whole number from 0, and behind the last match there is nothing.
+    #[test]
+    fn a_limit_and_an_offset_may_be_larger_than_anything_there_is() {
+        for huge in ["4294967296", "99999999999", "99999999999999999999"] {
+            let asked = study(&format!("offset={huge}&limit={huge}")).unwrap();
+            let limit = Some(Limits::default().search_results_max);
+            assert_eq!((asked.query.offset, asked.query.limit, asked.warnings), (u32::MAX, limit, vec![CAPPED]));
+        }
     }
 
     #[test]

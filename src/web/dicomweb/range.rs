@@ -32,7 +32,12 @@ fn parse(text: &str, length: u64) -> Option<Wanted> {
         return None;
     }
     let (first, last) = range.trim().split_once('-')?;
-    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let number = |text: &str| {
+        let text = text.trim();
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        // More digits than a u64 holds is a number beyond every end.
+        digits.then(|| text.parse().unwrap_or(u64::MAX))
+    };
     if first.trim().is_empty() {
         let suffix = number(last)?;
         if suffix == 0 || length == 0 {
@@ -43,7 +48,7 @@ fn parse(text: &str, length: u64) -> Option<Wanted> {
     let first = number(first)?;
     let end = match last.trim() {
         "" => length,
-        last => number(last)?.checked_add(1)?.min(length),
+        last => number(last)?.saturating_add(1).min(length),
     };
     if first >= length {
         return Some(Wanted::Unsatisfiable);
@@ -71,7 +76,11 @@ mod tests {
             ("bytes=0-1,5-6", Wanted::Whole),
             ("bytes=a-b", Wanted::Whole),
             ("items=0-1", Wanted::Whole),
-            ("bytes=0-18446744073709551615", Wanted::Whole),
+            ("bytes=+0-1", Wanted::Whole),
+            ("bytes=0-18446744073709551615", Wanted::Part(0..1000)),
+            ("bytes=0-18446744073709551616", Wanted::Part(0..1000)),
+            ("bytes=-18446744073709551616", Wanted::Part(0..1000)),
+            ("bytes=18446744073709551616-", Wanted::Unsatisfiable),
         ];
         for (text, expected) in cases {
             let mut headers = HeaderMap::new();
