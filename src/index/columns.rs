@@ -84,6 +84,20 @@ pub(super) fn matched_form(vr: VR, value: &str) -> String {
     }
 }
 
+/// The least text that means this value or a later one: zeros that end a fraction of a second may be absent, as in
+/// `101500.000000` and `101500` (PS3.4 §C.2.2.2.1: times are matched by what they mean).
+pub(super) fn least_form(vr: VR, value: &str) -> String {
+    let form = matched_form(vr, value);
+    let is_time = matches!(vr, VR::TM | VR::DT);
+    match form.split_once('.') {
+        Some((whole, fraction)) if is_time && fraction.bytes().all(|b| b.is_ascii_digit()) => {
+            let fraction = fraction.trim_end_matches('0');
+            if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+        }
+        _ => form,
+    }
+}
+
 /// The first value of `tag` in its matched form, `""` when there is none.
 pub(super) fn first_matched(attributes: &Map<String, Value>, tag: Tag) -> String {
     let vr = lookup(tag).map_or(VR::UN, |attribute| attribute.vr);
@@ -208,6 +222,21 @@ mod tests {
     fn old_dates_and_times_are_matched_as_new_ones() {
         assert_eq!(matched_form(VR::DA, "1996.04.23"), "19960423");
         assert_eq!(matched_form(VR::TM, "10:11:12.5"), "101112.5");
+    }
+
+    #[test]
+    fn zeros_that_end_a_fraction_mean_nothing() {
+        for (vr, value, expected) in [
+            (VR::TM, "101500.000000", "101500"),
+            (VR::TM, "10:15:00.50", "101500.5"),
+            (VR::TM, "101500.05", "101500.05"),
+            (VR::TM, "101500", "101500"),
+            (VR::DT, "20260131101500.100", "20260131101500.1"),
+            (VR::DT, "20260131101500.100+0200", "20260131101500.100+0200"),
+            (VR::LO, "1.0", "1.0"),
+        ] {
+            assert_eq!(least_form(vr, value), expected, "{value}");
+        }
     }
 
     #[test]

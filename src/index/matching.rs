@@ -67,7 +67,7 @@ fn push_any_of(sql: &mut Sql, value: &str, uids: &[String]) {
 fn push_range(sql: &mut Sql, value: &str, vr: VR, from: Option<&str>, to: Option<&str>) {
     sql.push(value).push(" > ''");
     if let Some(from) = from {
-        sql.push(" AND ").push(value).push(" >= ").push_bind(columns::matched_form(vr, from));
+        sql.push(" AND ").push(value).push(" >= ").push_bind(columns::least_form(vr, from));
     }
     if let Some(to) = to {
         let mut to = columns::matched_form(vr, to);

@@ -90,6 +90,7 @@ async fn a_study_is_found_at_every_level_with_what_viewers_read() {
         ("/dicom-web/studies/1.2/series/1.2.1/instances", 2),
         ("/dicom-web/studies?0020000D=1.2%5C9.9", 1),
         ("/dicom-web/studies?StudyDate=20260101-", 1),
+        ("/dicom-web/studies?StudyTime=101500.000000", 1),
         ("/dicom-web/studies?&includefield=00080020,00100010&limit=10&offset=0", 1),
     ] {
         assert_eq!(found(path).await.len(), count, "{path}");
