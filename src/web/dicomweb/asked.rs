@@ -47,6 +47,11 @@ impl Asked {
     /// Beneath handlers that find elsewhere than in the path what is asked for.
     pub async fn new(web: &Web, reader: Reader, mut request: Parts, selector: Selector, below: String) -> Self {
         let Ok(base) = BaseUrl::from_request_parts(&mut request, web).await;
+        // A Range is of a GET (RFC 9110 §14.2), and If-Range stands beside it.
+        if request.method != Method::GET {
+            request.headers.remove(header::RANGE);
+            request.headers.remove(header::IF_RANGE);
+        }
         Self { web: web.clone(), base, selector, below, reader, request }
     }
     pub fn method(&self) -> &Method {

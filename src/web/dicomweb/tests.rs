@@ -410,6 +410,16 @@ async fn a_head_says_what_a_get_would_and_sends_nothing() {
         for name in ["content-length", "etag", "content-type", "accept-ranges"] {
             assert_eq!(text(head.headers(), name), text(get.headers(), name), "{path}: {name}");
         }
+        // A Range is of a GET (RFC 9110 §14.2).
+        let etag = text(get.headers(), "etag");
+        for range in ["bytes=0-1", "bytes=99999999-"] {
+            for condition in [etag.as_str(), "\"other\""] {
+                let asked = [("range", range), ("if-range", condition)];
+                let ranged = client.ask(&Who::Loopback, "HEAD", &path, &asked, "").await;
+                let length = text(ranged.headers(), "content-length");
+                assert_eq!((ranged.status(), length), (get.status(), text(get.headers(), "content-length")), "{path}");
+            }
+        }
     }
 }
 
