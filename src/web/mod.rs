@@ -13,6 +13,7 @@ mod conditional;
 pub mod control;
 mod cors;
 pub mod dicomweb;
+mod front;
 pub mod limits;
 mod linger;
 pub mod middleware;
@@ -94,7 +95,7 @@ pub fn web_router(web: Web) -> Router {
         .merge(dicomweb::uri::router())
         .nest("/dicom-web", dicomweb::router())
         .nest("/api/v1", api::router());
-    middleware::gate(router, web, "web")
+    front::front(middleware::gate(router, web, "web"))
 }
 
 /// DICOMweb for callers whom another gate has let in (`middleware::Given`), and for nobody else.
@@ -103,10 +104,10 @@ pub fn share_router(web: Web) -> Router {
         .merge(capabilities::dicomweb_router())
         .merge(dicomweb::uri::router())
         .nest("/dicom-web", dicomweb::router());
-    middleware::gate(router, web, "share")
+    front::front(middleware::gate(router, web, "share"))
 }
 
 /// Everything on the control socket.
 pub fn control_router(web: Web) -> Router {
-    middleware::gate(control::router(), web, "control")
+    front::front(middleware::gate(control::router(), web, "control"))
 }
