@@ -1,10 +1,11 @@
-//! What is done to a request before its route is looked for: base URLs are written with a slash too many or too few, and clients put theirs behind it. The path is brought into its plain form
+//! What is done to a request before its route is looked for, and to an answer after all: base URLs are written
+//! with a slash too many or too few, and clients put theirs behind it. The path is brought into its plain form
 //! here, so that it meets the route, the gate and the restriction of that form and there is no second way in.
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
-use axum::http::{Method, Uri};
+use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 
@@ -17,7 +18,9 @@ async fn pass(mut request: Request, next: Next) -> Response {
     if let Some(uri) = plain(request.method(), request.uri()) {
         *request.uri_mut() = uri;
     }
-    next.run(request).await
+    let mut response = next.run(request).await;
+    allow_options(&mut response);
+    response
 }
 
 /// `None` where the path is plain already, and for what is not DICOMweb or WADO-URI.
@@ -46,6 +49,17 @@ fn plain(method: &Method, uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
+/// Every resource answers OPTIONS; routes list only what they have handlers for.
+fn allow_options(response: &mut Response) {
+    let Some(allow) = response.headers().get(header::ALLOW).and_then(|allow| allow.to_str().ok()) else { return };
+    if !allow.is_empty()
+        && !allow.split(',').any(|method| method.trim() == "OPTIONS")
+        && let Ok(allow) = HeaderValue::from_str(&format!("{allow},OPTIONS"))
+    {
+        response.headers_mut().insert(header::ALLOW, allow);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,7 +67,7 @@ mod tests {
     use crate::domain::uid::StudyInstanceUid;
     use crate::web::caller::{Caller, Kind, Scopes};
     use crate::web::routes::{Listener, ROUTES};
-    use crate::web::testing::{Client, Dataset, Who};
+    use crate::web::testing::{Client, Dataset, Who, text};
 
     #[test]
     fn only_slashes_of_a_base_url_are_too_many() {
@@ -116,5 +130,21 @@ mod tests {
             200,
             "it is still there"
         );
+    }
+
+    #[tokio::test]
+    async fn allow_names_options_as_well() {
+        let client = Client::start().await;
+        for (path, allow) in [
+            ("/dicom-web/studies", "GET,HEAD,POST,OPTIONS"),
+            ("/dicom-web/", "GET,HEAD,OPTIONS"),
+            ("/api/v1/links", "GET,HEAD,POST,OPTIONS"),
+            ("/wado", "GET,HEAD,OPTIONS"),
+        ] {
+            let answer = client.ask(&Who::Nobody, "OPTIONS", path, &[], "").await;
+            assert_eq!(text(answer.headers(), "allow"), allow, "{path}");
+            let refused = client.ask(&Who::Loopback, "PATCH", path, &[], "").await;
+            assert_eq!((refused.status().as_u16(), text(refused.headers(), "allow").as_str()), (405, allow), "{path}");
+        }
     }
 }

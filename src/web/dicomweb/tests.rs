@@ -270,7 +270,7 @@ async fn packages_are_sent_to_no_more_callers_than_the_limit_says() {
 #[tokio::test]
 async fn options_names_what_a_resource_takes() {
     let client = Client::start().await;
-    for (path, allow) in [("/dicom-web/series", "GET,HEAD"), (ONE, "GET,HEAD,DELETE")] {
+    for (path, allow) in [("/dicom-web/series", "GET,HEAD,OPTIONS"), (ONE, "GET,HEAD,DELETE,OPTIONS")] {
         let answer = client.ask(&Who::Nobody, "OPTIONS", path, &[], "").await;
         assert_eq!((answer.status().as_u16(), text(answer.headers(), "allow").as_str()), (204, allow), "{path}");
     }
