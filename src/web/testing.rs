@@ -14,6 +14,7 @@ use crate::audit::Actor;
 use crate::config;
 use crate::domain::ae_title::AeTitle;
 use crate::domain::clock::Clock;
+use crate::domain::instance::Selector;
 use crate::domain::transfer_syntax::{self, Encoding, TransferSyntax};
 use crate::domain::uid::{SopClassUid, SopInstanceUid};
 use crate::imaging::Imaging;
@@ -53,7 +54,7 @@ pub struct Client {
     pub web: Web,
     web_router: Router,
     control: Router,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Client {
@@ -101,7 +102,7 @@ impl Client {
             readiness,
             viewer,
         });
-        Self { web_router: web_router(web.clone()), control: control_router(web.clone()), web, _dir: dir }
+        Self { web_router: web_router(web.clone()), control: control_router(web.clone()), web, dir }
     }
 
     /// Stores an instance as a C-STORE would.
@@ -119,6 +120,13 @@ impl Client {
         let mut intake = self.web.archive.begin(offer).unwrap();
         intake.write(&dataset.bytes).unwrap();
         intake.finish().await.unwrap();
+    }
+
+    /// Takes away the files of what is selected, and leaves its rows.
+    pub async fn lose_files_of(&self, selector: &Selector) {
+        for row in self.web.archive.instances(selector).await.unwrap() {
+            std::fs::remove_file(self.dir.path().join(&row.file.path)).unwrap();
+        }
     }
 
     pub async fn status(&self, who: &Who, method: &str, path: &str, body: &'static str) -> u16 {

@@ -423,6 +423,20 @@ async fn a_head_says_what_a_get_would_and_sends_nothing() {
     }
 }
 
+/// As when a study is read while it is deleted: its rows were found, and then its files are not there.
+#[tokio::test]
+async fn a_first_file_that_is_not_there_is_an_error_before_anything_is_sent() {
+    let dataset = |number| words(IMPLICIT_VR_LITTLE_ENDIAN, number);
+    let stored = ("accept", "multipart/related; type=\"application/dicom\"; transfer-syntax=*");
+    let explicit = ("accept", "multipart/related; type=\"application/dicom\"");
+    let client = with(&[dataset(1), dataset(2)]).await;
+    client.lose_files_of(&super::select("1.2", Some("1.2.1"), Some("1.2.1.1")).unwrap()).await;
+    for accept in [stored, explicit] {
+        assert_eq!(client.get(SERIES, &[accept]).await.status(), 500);
+        assert_eq!(client.ask(&Who::Loopback, "HEAD", SERIES, &[accept], "").await.status(), 200, "no file is opened");
+    }
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_said_in_a_sentence() {
     let client = with(&[words(EXPLICIT_VR_LITTLE_ENDIAN, 1)]).await;

@@ -32,14 +32,16 @@ pub(super) async fn send(asked: &Asked, accept: &Accept) -> Result<Response, Pro
     let digest = digest_of(&rows);
     let etag = tag(&digest, packaging, &forms, base_tag(&asked.base));
     let mut files = Vec::with_capacity(rows.len());
-    // What fails with the first file is an error and not a short body. Of several, stored ones are opened as
-    // their turn comes.
-    let mut begin = asked.sends(&etag);
+    // What fails with the first file is an error and not a short body, be it only that it was just deleted. The
+    // others are opened as their turn comes; where files are transcoded, the first of them is begun too.
+    let sends = asked.sends(&etag);
+    let (mut opened, mut begun) = (!sends, !sends);
     for row in &rows {
         let target = forms.of(media::stored(row.file.transfer_syntax_uid.as_str())?);
-        let now = begin && (rows.len() == 1 || target.is_some());
+        let now = !opened || (!begun && target.is_some());
         files.push(file(&asked.web, row, target, now).await?);
-        begin &= !(now && target.is_some());
+        opened = true;
+        begun |= target.is_some();
     }
     let representation = match (packaging, files.pop()) {
         (Packaging::Single, Some((only, uid))) => {
