@@ -71,17 +71,16 @@ impl Lut {
         let entries = self.descriptor.entries as usize;
         let mut values = match &self.values {
             Values::Elsewhere(_) => return Err(ImagingError::Unsupported("a look-up table is missing")),
+            values if self.segmented => expand(values, entries, self.descriptor.bits)?,
             Values::Words(words) => words.clone(),
             // Entries of 8 bits stand two in a word, or, against the standard, one in a word.
-            Values::Bytes(bytes) if self.descriptor.bits <= 8 && bytes.len() < entries * 2 && !self.segmented => {
+            Values::Bytes(bytes) if self.descriptor.bits <= 8 && bytes.len() < entries * 2 => {
                 bytes.iter().map(|byte| u16::from(*byte)).collect()
             }
             Values::Bytes(bytes) => words(bytes),
         };
-        if self.segmented {
-            values = expand(&values, entries)?;
-        } else if self.descriptor.bits <= 8 && values.len() <= entries.div_ceil(2) && entries > 1 {
-            values = values.iter().flat_map(|word| word.to_le_bytes()).map(u16::from).collect();
+        if !self.segmented && self.descriptor.bits <= 8 && values.len() <= entries.div_ceil(2) && entries > 1 {
+            values = bytes_of(&values);
         }
         values.truncate(entries);
         if values.is_empty() {
@@ -116,14 +115,37 @@ fn words(bytes: &[u8]) -> Vec<u16> {
     bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
-/// Unfolds a segmented palette (PS3.3 §C.7.9.2): discrete, linear and indirect segments.
-fn expand(data: &[u16], entries: usize) -> Result<Vec<u16>, ImagingError> {
-    let mut out = Vec::with_capacity(entries);
-    unfold(data, entries, &mut out, true)?;
-    Ok(out)
+/// The bytes of words, one by one.
+fn bytes_of(words: &[u16]) -> Vec<u16> {
+    words.iter().flat_map(|word| word.to_le_bytes()).map(u16::from).collect()
 }
 
-fn unfold(data: &[u16], entries: usize, out: &mut Vec<u16>, indirect_allowed: bool) -> Result<(), ImagingError> {
+/// Unfolds a segmented palette (PS3.3 §C.7.9.2): discrete, linear and indirect segments. With entries of 8 bits
+/// opcodes and lengths are bytes too; where that makes no sense, one may stand in each word, against the standard.
+fn expand(values: &Values, entries: usize, bits: u16) -> Result<Vec<u16>, ImagingError> {
+    let (words, bytes) = match values {
+        Values::Words(words) => (words.clone(), bytes_of(words)),
+        Values::Bytes(bytes) => (words(bytes), bytes.iter().map(|byte| u16::from(*byte)).collect()),
+        Values::Elsewhere(_) => return Err(ImagingError::Unsupported("a look-up table is missing")),
+    };
+    let unfolded = |data: &[u16], wide| {
+        let mut out = Vec::with_capacity(entries);
+        unfold(data, wide, entries, &mut out, true).map(|()| out)
+    };
+    match bits {
+        ..=8 => unfolded(&bytes, false).or_else(|_| unfolded(&words, true)),
+        _ => unfolded(&words, true),
+    }
+}
+
+/// `data` has a word in each place, or only a byte where it is not `wide`.
+fn unfold(
+    data: &[u16],
+    wide: bool,
+    entries: usize,
+    out: &mut Vec<u16>,
+    indirect_allowed: bool,
+) -> Result<(), ImagingError> {
     const BROKEN: ImagingError = ImagingError::Unsupported("a segmented palette is ill-formed");
     let mut rest = data;
     while let [opcode, length, after @ ..] = rest {
@@ -145,10 +167,13 @@ fn unfold(data: &[u16], entries: usize, out: &mut Vec<u16>, indirect_allowed: bo
             }
             // An indirect segment repeats `length` segments from an earlier byte offset.
             2 if indirect_allowed => {
-                let [low, high, following @ ..] = after else { return Err(BROKEN) };
-                let offset = (usize::from(*high) << 16 | usize::from(*low)) / 2;
+                // The offset has 32 bits, the lowest first: two words, or four bytes.
+                let (places, bits) = if wide { (2, 16) } else { (4, 8) };
+                let (offset, following) = after.split_at_checked(places).ok_or(BROKEN)?;
+                let offset = offset.iter().rev().fold(0, |offset, place| offset << bits | usize::from(*place));
+                let offset = if wide { offset / 2 } else { offset };
                 let repeated = segments(data.get(offset..).ok_or(BROKEN)?, length).ok_or(BROKEN)?;
-                unfold(repeated, entries, out, false)?;
+                unfold(repeated, wide, entries, out, false)?;
                 rest = following;
             }
             _ => return Err(BROKEN),
@@ -219,6 +244,22 @@ mod tests {
         let data = vec![0, 2, 0, 10, 1, 4, 50, 2, 1, 0, 0];
         let table = lut(8.0, 0.0, 16.0, Values::Words(data), true).unwrap();
         assert_eq!(table.values, [0, 10, 20, 30, 40, 50, 0, 10]);
+    }
+
+    /// With 8-bit entries everything in the segments is a byte, and the offset of an indirect one takes four.
+    #[test]
+    fn segments_of_eight_bit_entries_are_bytes() {
+        let data = vec![0, 2, 0, 10, 1, 4, 50, 2, 1, 0, 0, 0, 0, 0];
+        for bytes in [data.clone(), data[..13].to_vec()] {
+            let table = lut(8.0, 0.0, 8.0, Values::Bytes(bytes), true).unwrap();
+            assert_eq!((table.values, table.bits), (vec![0, 10, 20, 30, 40, 50, 0, 10], 8));
+        }
+        let words = data.chunks(2).map(|two| u16::from_le_bytes([two[0], two[1]])).collect();
+        let table = lut(8.0, 0.0, 8.0, Values::Words(words), true).unwrap();
+        assert_eq!(table.values, [0, 10, 20, 30, 40, 50, 0, 10]);
+        // One in each word, against the standard.
+        let table = lut(6.0, 0.0, 8.0, Values::Words(vec![0, 2, 1, 10, 1, 4, 50]), true).unwrap();
+        assert_eq!(table.values, [1, 10, 20, 30, 40, 50]);
     }
 
     #[test]
