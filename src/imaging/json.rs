@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, ImagingError> {
     let mut object: Object = serde_json::from_slice(json)?;
@@ -26,11 +27,16 @@ pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, Imaging
     let voi = groups.iter().find_map(|group| group.voi.items.first()).unwrap_or(&top.0);
     let modality = groups.iter().find_map(|group| group.modality.items.first()).unwrap_or(&top.1);
     let spacing = groups.iter().find_map(|group| group.measures.items.first()).unwrap_or(&top.2);
+    let rescale = rescale(modality);
+    let stored = stored(&object);
+    let modality_lut = object.modality_luts.items.first().and_then(|item| lut(item, "00283000/0/", stored.start < 0.0));
+    // What a Modality LUT gives is never negative; what a rescale gives depends (PS3.3 §C.11.2.1.1).
+    let below_zero = modality_lut.is_none() && lowest(&stored, rescale) < 0.0;
     Ok(DisplayAttributes {
         window: window(voi),
-        voi_lut: object.voi_luts.items.first().and_then(|item| lut(item, "00283010/0/")),
-        rescale: rescale(modality),
-        modality_lut: object.modality_luts.items.first().and_then(|item| lut(item, "00283000/0/")),
+        voi_lut: object.voi_luts.items.first().and_then(|item| lut(item, "00283010/0/", below_zero)),
+        rescale,
+        modality_lut,
         padding: padding(&object),
         palette: palette(&object),
         aspect: aspect(&object, spacing),
@@ -117,9 +123,21 @@ fn padding(object: &Object) -> Option<(f64, f64)> {
     Some((value.min(limit), value.max(limit)))
 }
 
+/// The values that pixels can have: from, and up to but without (PS3.3 §C.7.6.3.1.3). Empty where that is not said.
+fn stored(object: &Object) -> Range<f64> {
+    let bits = object.bits_stored.number().filter(|bits| (1.0..=32.0).contains(bits)).unwrap_or(0.0);
+    let whole = if bits > 0.0 { bits.exp2() } else { 0.0 };
+    if object.is_signed() { -whole / 2.0..whole / 2.0 } else { 0.0..whole }
+}
+
+fn lowest(stored: &Range<f64>, rescale: Option<Rescale>) -> f64 {
+    let Some(Rescale { slope, intercept }) = rescale else { return stored.start };
+    [stored.start, stored.end - 1.0].map(|end| end * slope + intercept).into_iter().fold(f64::INFINITY, f64::min)
+}
+
 fn palette(object: &Object) -> Option<[Lut; 3]> {
     let colour = |descriptor: &Element, plain: &Element, segmented: &Element, place: [&str; 2]| {
-        let descriptor = descriptor.descriptor()?;
+        let descriptor = descriptor.descriptor(object.is_signed())?;
         if let Some(values) = plain.values(place[0]) {
             return Some(Lut::new(descriptor, values, false));
         }
@@ -132,9 +150,9 @@ fn palette(object: &Object) -> Option<[Lut; 3]> {
     ])
 }
 
-fn lut(item: &LutItem, before: &str) -> Option<Lut> {
+fn lut(item: &LutItem, before: &str, signed: bool) -> Option<Lut> {
     let values = item.data.values(&format!("{before}00283006"))?;
-    Some(Lut::new(item.descriptor.descriptor()?, values, false))
+    Some(Lut::new(item.descriptor.descriptor(signed)?, values, false))
 }
 
 /// Pixel Aspect Ratio (0028,0034) when it is there, else what a spacing implies; both name the vertical
@@ -169,6 +187,10 @@ struct Object {
     display_rate: Element,
     #[serde(rename = "00280034")]
     aspect: Element,
+    #[serde(rename = "00280101")]
+    bits_stored: Element,
+    #[serde(rename = "00280103")]
+    pixel_representation: Element,
     #[serde(rename = "00280120")]
     padding: Element,
     #[serde(rename = "00280121")]
@@ -213,6 +235,13 @@ struct Object {
     spacing: Element,
     #[serde(rename = "00181164")]
     imager_spacing: Element,
+}
+
+impl Object {
+    /// Pixel Representation (0028,0103) is 2's complement.
+    fn is_signed(&self) -> bool {
+        self.pixel_representation.number() == Some(1.0)
+    }
 }
 
 /// One item of the functional groups: the macros that concern display.
@@ -313,8 +342,9 @@ impl Element {
             _ => None,
         }
     }
-    fn descriptor(&self) -> Option<Descriptor> {
-        Descriptor::new(self.nth(0)?, self.nth(1)?, self.nth(2)?)
+    /// Of a table whose input is `signed`, or not.
+    fn descriptor(&self, signed: bool) -> Option<Descriptor> {
+        Descriptor::new(self.nth(0)?, self.nth(1)?, self.nth(2)?).map(|descriptor| descriptor.of_input(signed))
     }
     /// The values of a table: numbers, bytes, or the place where they are to be had.
     fn values(&self, place: &str) -> Option<Values> {
@@ -365,6 +395,37 @@ mod tests {
             assert_eq!(of(json, 0), DisplayAttributes::default(), "{json}");
         }
         assert!(read(b"[1", 0).is_err());
+    }
+
+    /// Without a VR in the data set, a first value of -1024 is read as 64512 (PS3.3 §C.11.2.1.1).
+    #[test]
+    fn the_first_value_of_a_table_is_signed_as_its_input_is() {
+        let first = |representation: u8, intercept: i32, first: i32| {
+            let table = format!(
+                r#"{{"vr":"SQ","Value":[{{"00283002":{{"vr":"US","Value":[4096,{first},16]}},
+                   "00283006":{{"vr":"US","Value":[0,1]}}}}]}}"#
+            );
+            let read = of(
+                &format!(
+                    r#"{{"00280101":{{"Value":[12]}},"00280103":{{"Value":[{representation}]}},
+                    "00281052":{{"Value":[{intercept}]}},"00281053":{{"Value":[1]}},"00283010":{table}}}"#
+                ),
+                0,
+            );
+            read.voi_lut.unwrap().table().unwrap().first
+        };
+        // Pixel Representation, Rescale Intercept, first value as written and as meant.
+        for (representation, intercept, written, meant) in [
+            (0, -1024, 64_512, -1024),
+            (0, -1024, -1024, -1024),
+            (1, 0, 63_488, -2048),
+            (0, 0, 40_000, 40_000),
+            (1, 40_000, -25_536, 40_000),
+            // A table may begin below its input.
+            (0, 0, -1024, -1024),
+        ] {
+            assert_eq!(first(representation, intercept, written), meant, "{representation} {intercept} {written}");
+        }
     }
 
     #[test]

@@ -50,6 +50,17 @@ impl Descriptor {
         let bits = bits as i32;
         (entries > 0 && (1..=16).contains(&bits)).then_some(Self { entries, first: first as i32, bits: bits as u16 })
     }
+
+    /// The second value is signed when the table's input can be negative (PS3.3 §C.11.2.1.1, §C.7.6.3.1.5), whatever
+    /// VR it was written or, in Implicit VR, read with. A table that only begins below its input is left alone.
+    pub(super) fn of_input(self, signed: bool) -> Self {
+        let first = match self.first {
+            first @ 32_768..=65_535 if signed => first - 65_536,
+            first @ -32_768..0 if !signed && i64::from(first) + i64::from(self.entries) <= 0 => first + 65_536,
+            first => first,
+        };
+        Self { first, ..self }
+    }
 }
 
 impl Lut {
