@@ -117,9 +117,16 @@ fn rescale(modality: &Modality) -> Option<Rescale> {
     Some(Rescale { slope, intercept })
 }
 
+/// Signed as pixels are, whatever the VR says (PS3.3 §C.7.5.1.1.2).
 fn padding(object: &Object) -> Option<(f64, f64)> {
-    let value = object.padding.number()?;
-    let limit = object.padding_limit.number().unwrap_or(value);
+    let words = object.bits_allocated.number().is_none_or(|bits| bits <= 16.0);
+    let as_stored = |value: f64| match object.is_signed() {
+        true if words && (32_768.0..65_536.0).contains(&value) => value - 65_536.0,
+        false if (-32_768.0..0.0).contains(&value) => value + 65_536.0,
+        _ => value,
+    };
+    let value = object.padding.number().map(as_stored)?;
+    let limit = object.padding_limit.number().map_or(value, as_stored);
     Some((value.min(limit), value.max(limit)))
 }
 
@@ -187,6 +194,8 @@ struct Object {
     display_rate: Element,
     #[serde(rename = "00280034")]
     aspect: Element,
+    #[serde(rename = "00280100")]
+    bits_allocated: Element,
     #[serde(rename = "00280101")]
     bits_stored: Element,
     #[serde(rename = "00280103")]
@@ -373,14 +382,32 @@ mod tests {
         let read = of(
             r#"{"00281050":{"vr":"DS","Value":["40.0",50]},"00281051":{"vr":"DS","Value":[400,1500]},
                 "00281052":{"vr":"DS","Value":[-1024]},"00281053":{"vr":"DS","Value":["1.000"]},
-                "00280030":{"vr":"DS","Value":[1.0,0.5]},"00280120":{"vr":"SS","Value":[-2000]},
+                "00280030":{"vr":"DS","Value":[1.0,0.5]},
                 "00100010":{"vr":"PN","Value":[{"Alphabetic":"A^B"}]}}"#,
             0,
         );
         assert_eq!(read.window, Window::new(40.0, 400.0, Function::Linear));
         assert_eq!(read.rescale, Some(Rescale { slope: 1.0, intercept: -1024.0 }));
         assert_eq!(read.aspect, Some(2.0));
-        assert_eq!(read.padding, Some((-2000.0, -2000.0)));
+    }
+
+    #[test]
+    fn padding_is_signed_as_pixels_are() {
+        let padding = |allocated: u8, representation: u8, value: i32, limit: &str| {
+            let json = format!(
+                r#"{{"00280100":{{"Value":[{allocated}]}},"00280103":{{"Value":[{representation}]}},
+                "00280120":{{"Value":[{value}]}}{limit}}}"#
+            );
+            of(&json, 0).padding
+        };
+        let limit = r#","00280121":{"vr":"US","Value":[63546]}"#;
+        assert_eq!(padding(16, 1, -2000, ""), Some((-2000.0, -2000.0)));
+        assert_eq!(padding(16, 1, 63_536, ""), Some((-2000.0, -2000.0)));
+        assert_eq!(padding(16, 1, 63_536, limit), Some((-2000.0, -1990.0)));
+        assert_eq!(padding(16, 0, 63_536, limit), Some((63_536.0, 63_546.0)));
+        assert_eq!(padding(16, 0, -1, ""), Some((65_535.0, 65_535.0)));
+        // In 32 bits it is a value of its own.
+        assert_eq!(padding(32, 1, 63_536, ""), Some((63_536.0, 63_536.0)));
     }
 
     #[test]
