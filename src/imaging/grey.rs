@@ -19,19 +19,24 @@ pub(super) fn render(
     inverted: bool,
 ) -> Result<Vec<u8>, ImagingError> {
     let modality = Modality::of(display)?;
-    if shape.float {
-        let values: Vec<f64> = shape.floats(frame)?.into_iter().map(|value| modality.apply(value)).collect();
-        let (low, high) = extremes(values.iter().copied());
-        let grey = Grey::of(display, asked, low, high, inverted)?;
-        return Ok(values.into_iter().map(|value| grey.byte(value)).collect());
-    }
     let unwindowed = asked.is_none() && !display.is_windowed();
+    if shape.float {
+        let stored = shape.floats(frame)?;
+        let (low, high) = float_extent(&stored, display, &modality);
+        let grey = Grey::of(display, asked, low, high, inverted)?;
+        // Padding is background as below, and what is no number has no brightness in any window.
+        let of = |value: f64| match value.is_finite() && !(unwindowed && is_padding(display, value)) {
+            true => grey.byte(modality.apply(value)),
+            false => 0,
+        };
+        return Ok(stored.into_iter().map(of).collect());
+    }
     let stored = if unwindowed { stored_extent(shape, frame, display)? } else { None };
     let (low, high) = ends(&modality, stored);
     let grey = Grey::of(display, asked, low, high, inverted)?;
     let of = |value: i64| {
         // Padding, which the span left out, is background, black in either interpretation.
-        if unwindowed && is_padding(display, value) { 0 } else { grey.byte(modality.apply(value as f64)) }
+        if unwindowed && is_padding(display, value as f64) { 0 } else { grey.byte(modality.apply(value as f64)) }
     };
     if shape.bits_stored > TABLE_BITS {
         let mut out = Vec::with_capacity(shape.area());
@@ -54,10 +59,16 @@ pub(super) fn extent(
 ) -> Result<Option<(f64, f64)>, ImagingError> {
     let modality = Modality::of(display)?;
     let (low, high) = match shape.float {
-        true => extremes(shape.floats(frame)?.into_iter().map(|value| modality.apply(value))),
+        true => float_extent(&shape.floats(frame)?, display, &modality),
         false => ends(&modality, stored_extent(shape, frame, display)?),
     };
     Ok((low <= high).then_some((low, high)))
+}
+
+/// The lowest and highest modality value, of floating point pixels; padding and what is no number left out.
+fn float_extent(stored: &[f64], display: &DisplayAttributes, modality: &Modality) -> (f64, f64) {
+    let counted = stored.iter().filter(|value| value.is_finite() && !is_padding(display, **value));
+    extremes(counted.map(|value| modality.apply(*value)))
 }
 
 /// The lowest and highest stored value of a frame, padding left out.
@@ -70,7 +81,7 @@ fn stored_extent(shape: &Shape, frame: &[u8], display: &DisplayAttributes) -> Re
     }
     shape.raw(frame, |raw| {
         let value = shape.interpret(raw);
-        if !is_padding(display, value) {
+        if !is_padding(display, value as f64) {
             lowest = lowest.min(value);
             highest = highest.max(value);
         }
@@ -78,8 +89,8 @@ fn stored_extent(shape: &Shape, frame: &[u8], display: &DisplayAttributes) -> Re
     Ok((lowest <= highest).then_some((lowest, highest)))
 }
 
-fn is_padding(display: &DisplayAttributes, stored: i64) -> bool {
-    display.padding.is_some_and(|(low, high)| (low..=high).contains(&(stored as f64)))
+fn is_padding(display: &DisplayAttributes, stored: f64) -> bool {
+    display.padding.is_some_and(|(low, high)| (low..=high).contains(&stored))
 }
 
 /// Stored values as modality values: a negative slope, or a table that falls, turns the ends around.
@@ -250,9 +261,24 @@ mod tests {
         let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), None, false).unwrap();
         assert_eq!(bytes, [0, 128, 255]);
         pixels.element = 0x0008;
-        let frame: Vec<u8> = [-1.5_f32, 0.0, f32::NAN, 1.5].iter().flat_map(|v| v.to_le_bytes()).collect();
-        pixels.columns = 4;
+        let frame: Vec<u8> = [-1.5_f32, 0.0, 1.5].iter().flat_map(|v| v.to_le_bytes()).collect();
         let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), None, false).unwrap();
-        assert_eq!(bytes, [0, 128, 128, 255]);
+        assert_eq!(bytes, [0, 128, 255]);
+    }
+
+    #[test]
+    fn of_floats_padding_and_what_is_no_number_are_black_and_stretch_nothing() {
+        let values = [f32::NAN, 5000.0, f32::INFINITY, -1e30, 5001.0, 5002.0, f32::NEG_INFINITY];
+        let mut pixels = facts(values.len() as u32, 1, 1, 32, "MONOCHROME2");
+        pixels.element = 0x0008;
+        let shape = Shape::of(&pixels).unwrap();
+        let frame: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let padding = f64::from(-1e30_f32);
+        let display = DisplayAttributes { padding: Some((padding, padding)), ..Default::default() };
+        assert_eq!(extent(&shape, &frame, &display).unwrap(), Some((5000.0, 5002.0)));
+        assert_eq!(render(&shape, &frame, &display, None, false).unwrap(), [0, 0, 0, 0, 128, 255, 0]);
+        assert_eq!(render(&shape, &frame, &display, None, true).unwrap(), [0, 255, 0, 0, 127, 0, 0]);
+        let window = Window::new(5001.0, 2.0, Function::LinearExact);
+        assert_eq!(render(&shape, &frame, &display, window, false).unwrap(), [0, 0, 0, 0, 128, 255, 0]);
     }
 }

@@ -117,7 +117,8 @@ fn rescale(modality: &Modality) -> Option<Rescale> {
     Some(Rescale { slope, intercept })
 }
 
-/// Signed as pixels are, whatever the VR says (PS3.3 §C.7.5.1.1.2).
+/// Signed as pixels are, whatever the VR says (PS3.3 §C.7.5.1.1.2); of floating point pixels in their own attributes
+/// (§C.7.6.24, §C.7.6.25).
 fn padding(object: &Object) -> Option<(f64, f64)> {
     let words = object.bits_allocated.number().is_none_or(|bits| bits <= 16.0);
     let as_stored = |value: f64| match object.is_signed() {
@@ -125,8 +126,14 @@ fn padding(object: &Object) -> Option<(f64, f64)> {
         false if (-32_768.0..0.0).contains(&value) => value + 65_536.0,
         _ => value,
     };
-    let value = object.padding.number().map(as_stored)?;
-    let limit = object.padding_limit.number().map_or(value, as_stored);
+    // The JSON has the shortest text of an FL; what is meant is its binary32.
+    let single = |value: f64| f64::from(value as f32);
+    let (value, limit) = match (object.padding.number(), object.float_padding.number()) {
+        (Some(value), _) => (as_stored(value), object.padding_limit.number().map(as_stored)),
+        (None, Some(value)) => (single(value), object.float_padding_limit.number().map(single)),
+        (None, None) => (object.double_padding.number()?, object.double_padding_limit.number()),
+    };
+    let limit = limit.unwrap_or(value);
     Some((value.min(limit), value.max(limit)))
 }
 
@@ -204,6 +211,14 @@ struct Object {
     padding: Element,
     #[serde(rename = "00280121")]
     padding_limit: Element,
+    #[serde(rename = "00280122")]
+    float_padding: Element,
+    #[serde(rename = "00280123")]
+    double_padding: Element,
+    #[serde(rename = "00280124")]
+    float_padding_limit: Element,
+    #[serde(rename = "00280125")]
+    double_padding_limit: Element,
     #[serde(rename = "00281101")]
     red_is: Element,
     #[serde(rename = "00281102")]
@@ -406,6 +421,10 @@ mod tests {
         assert_eq!(padding(16, 1, 63_536, limit), Some((-2000.0, -1990.0)));
         assert_eq!(padding(16, 0, 63_536, limit), Some((63_536.0, 63_546.0)));
         assert_eq!(padding(16, 0, -1, ""), Some((65_535.0, 65_535.0)));
+        let float = of(r#"{"00280122":{"vr":"FL","Value":[-1e30]},"00280124":{"vr":"FL","Value":[-0.1]}}"#, 0).padding;
+        assert_eq!(float, Some((f64::from(-1e30_f32), f64::from(-0.1_f32))));
+        let double = of(r#"{"00280123":{"vr":"FD","Value":[9]},"00280125":{"vr":"FD","Value":[8.5]}}"#, 0).padding;
+        assert_eq!(double, Some((8.5, 9.0)));
         // In 32 bits it is a value of its own.
         assert_eq!(padding(32, 1, 63_536, ""), Some((63_536.0, 63_536.0)));
     }

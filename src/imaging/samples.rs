@@ -103,19 +103,15 @@ impl Shape {
         Ok(())
     }
 
-    /// Floating point samples; what is no number is 0.
+    /// Floating point samples, infinities and what is no number among them.
     pub fn floats(&self, frame: &[u8]) -> Result<Vec<f64>, ImagingError> {
         let frame = self.cut(frame)?;
-        let finite = |value: f64| if value.is_finite() { value } else { 0.0 };
         Ok(match self.bits_allocated {
             32 => frame
                 .chunks_exact(4)
-                .map(|four| finite(f64::from(f32::from_le_bytes([four[0], four[1], four[2], four[3]]))))
+                .map(|four| f64::from(f32::from_le_bytes([four[0], four[1], four[2], four[3]])))
                 .collect(),
-            _ => frame
-                .chunks_exact(8)
-                .map(|eight| finite(f64::from_le_bytes(eight.try_into().unwrap_or_default())))
-                .collect(),
+            _ => frame.chunks_exact(8).map(|eight| f64::from_le_bytes(eight.try_into().unwrap_or_default())).collect(),
         })
     }
 }
