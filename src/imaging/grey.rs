@@ -31,8 +31,10 @@ pub(super) fn render(
         };
         return Ok(stored.into_iter().map(of).collect());
     }
-    let stored = if unwindowed { stored_extent(shape, frame, display)? } else { None };
-    let (low, high) = ends(&modality, stored);
+    let (low, high) = match unwindowed {
+        true => modality_extent(shape, frame, display, &modality)?,
+        false => extremes(std::iter::empty()),
+    };
     let grey = Grey::of(display, asked, low, high, inverted)?;
     let of = |value: i64| {
         // Padding, which the span left out, is background, black in either interpretation.
@@ -60,7 +62,7 @@ pub(super) fn extent(
     let modality = Modality::of(display)?;
     let (low, high) = match shape.float {
         true => float_extent(&shape.floats(frame)?, display, &modality),
-        false => ends(&modality, stored_extent(shape, frame, display)?),
+        false => modality_extent(shape, frame, display, &modality)?,
     };
     Ok((low <= high).then_some((low, high)))
 }
@@ -71,10 +73,33 @@ fn float_extent(stored: &[f64], display: &DisplayAttributes, modality: &Modality
     extremes(counted.map(|value| modality.apply(*value)))
 }
 
+/// The lowest and highest modality value of a frame, padding left out. A straight line turns the ends around at most;
+/// a table may rise and fall between them.
+fn modality_extent(
+    shape: &Shape,
+    frame: &[u8],
+    display: &DisplayAttributes,
+    modality: &Modality,
+) -> Result<(f64, f64), ImagingError> {
+    if let Modality::Linear { .. } = modality {
+        let ends = stored_extent(shape, frame, display)?.into_iter().flat_map(|(low, high)| [low, high]);
+        return Ok(extremes(ends.map(|end| modality.apply(end as f64))));
+    }
+    let (mut lowest, mut highest) = extremes(std::iter::empty());
+    shape.raw(frame, |raw| {
+        let stored = shape.interpret(raw) as f64;
+        if !is_padding(display, stored) {
+            let value = modality.apply(stored);
+            (lowest, highest) = (lowest.min(value), highest.max(value));
+        }
+    })?;
+    Ok((lowest, highest))
+}
+
 /// The lowest and highest stored value of a frame, padding left out.
 fn stored_extent(shape: &Shape, frame: &[u8], display: &DisplayAttributes) -> Result<Option<(i64, i64)>, ImagingError> {
     let (mut lowest, mut highest) = (i64::MAX, i64::MIN);
-    if let (1..=8, None) = (shape.bits_stored, &display.modality_lut) {
+    if shape.bits_stored <= 8 {
         // So few bits are meant to be seen as they are.
         let whole = 1_i64 << shape.bits_stored;
         (lowest, highest) = if shape.signed { (-whole / 2, whole / 2 - 1) } else { (0, whole - 1) };
@@ -91,11 +116,6 @@ fn stored_extent(shape: &Shape, frame: &[u8], display: &DisplayAttributes) -> Re
 
 fn is_padding(display: &DisplayAttributes, stored: f64) -> bool {
     display.padding.is_some_and(|(low, high)| (low..=high).contains(&stored))
-}
-
-/// Stored values as modality values: a negative slope, or a table that falls, turns the ends around.
-fn ends(modality: &Modality, stored: Option<(i64, i64)>) -> (f64, f64) {
-    extremes(stored.into_iter().flat_map(|(low, high)| [low, high]).map(|end| modality.apply(end as f64)))
 }
 
 /// Every sample looked up in `table`, which has an entry for all stored bits.
@@ -199,6 +219,7 @@ impl Grey {
 #[cfg(test)]
 mod tests {
     use super::super::attributes::Rescale;
+    use super::super::lut::{Descriptor, Lut, Values};
     use super::super::samples::tests::facts;
     use super::*;
 
@@ -242,6 +263,18 @@ mod tests {
         let display =
             DisplayAttributes { rescale: Some(Rescale { slope: -1.0, intercept: 100.0 }), ..Default::default() };
         assert_eq!(render(&shape(3, true), &words(&[0, 25, 100]), &display, None, false).unwrap(), [255, 191, 0]);
+    }
+
+    #[test]
+    fn a_modality_lut_that_rises_and_falls_is_spanned_from_its_lowest_to_its_highest() {
+        let table = Values::Words(vec![100, 300, 500, 200]);
+        let lut = Lut::new(Descriptor::new(4.0, 0.0, 16.0).unwrap(), table, false);
+        let display = DisplayAttributes { modality_lut: Some(lut), ..Default::default() };
+        let frame = words(&[0, 1, 2, 3]);
+        assert_eq!(extent(&shape(4, false), &frame, &display).unwrap(), Some((100.0, 500.0)));
+        assert_eq!(render(&shape(4, false), &frame, &display, None, false).unwrap(), [0, 128, 255, 64]);
+        let padded = DisplayAttributes { padding: Some((2.0, 2.0)), ..display };
+        assert_eq!(render(&shape(4, false), &frame, &padded, None, false).unwrap(), [0, 255, 0, 128]);
     }
 
     #[test]
