@@ -25,7 +25,7 @@ pub async fn frames(asked: Asked) -> Result<Response, Problem> {
         return Err(Problem::bad_request("A request has at most 16 frames rendered."));
     }
     let found = asked.frames().await?;
-    let wanted = Wanted::of(&asked.accept())?;
+    let wanted = Wanted::still(&asked.accept())?;
     let view = viewing::view(asked.query(), wanted.format)?;
     asked.noted().await;
     let mut pictures = Vec::with_capacity(list.len());
@@ -85,7 +85,7 @@ pub(super) async fn moving(asked: &Asked, row: &InstanceRow, view: &View) -> Res
 /// be an image is left out, and the log says so.
 async fn many(asked: &Asked, accept: &Accept) -> Result<Response, Problem> {
     let rows = asked.instances().await?;
-    let wanted = Wanted::of(accept)?;
+    let wanted = Wanted::still(accept)?;
     let view = viewing::view(asked.query(), wanted.format)?;
     let can_be = |row: &&InstanceRow| row.number_of_frames > 0 && is_shown(row.file.transfer_syntax_uid.as_str());
     let shown: Vec<&InstanceRow> = rows.iter().filter(can_be).collect();
@@ -119,15 +119,23 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// JPEG unless something else is wanted more.
+    /// Of an instance.
     fn of(accept: &Accept) -> Result<Self, Problem> {
+        Self::first(accept, true)
+    }
+    /// Of what has no moving form: a frame, a thumbnail, the parts of a series or a study.
+    fn still(accept: &Accept) -> Result<Self, Problem> {
+        Self::first(accept, false)
+    }
+    /// JPEG unless something else is wanted more.
+    fn first(accept: &Accept, may_move: bool) -> Result<Self, Problem> {
         for range in accept.wanted() {
             let parts = range.media.starts_with("multipart/");
             let media = if parts { range.part.as_deref().unwrap_or("*/*") } else { range.media.as_str() };
             let (format, moving) = match media {
                 "image/jpeg" | "image/*" | "*/*" => (Format::Jpeg, false),
                 "image/png" => (Format::Png, false),
-                "image/gif" => (Format::Png, true),
+                "image/gif" if may_move && !parts => (Format::Png, true),
                 _ => continue,
             };
             return Ok(Self { format, parts, moving });
@@ -165,7 +173,7 @@ fn several(asked: &Asked, row: &InstanceRow, view: &View, pictures: &[(u32, Pict
 
 /// `GET` of a study's, series' or instance's thumbnail: the picture that stands for it.
 pub async fn thumbnail(asked: Asked) -> Result<Response, Problem> {
-    let wanted = Wanted::of(&asked.accept())?;
+    let wanted = Wanted::still(&asked.accept())?;
     let view = viewing::thumbnail(asked.query(), wanted.format)?;
     let rows = asked.instances().await?;
     asked.noted().await;
@@ -176,10 +184,31 @@ pub async fn thumbnail(asked: Asked) -> Result<Response, Problem> {
 /// `GET .../instances/{instance}/frames/{frames}/thumbnail`: of the first frame that is named.
 pub async fn frames_thumbnail(asked: Asked) -> Result<Response, Problem> {
     let frame = numbers(&asked.below)?.first().copied().unwrap_or(1) - 1;
-    let wanted = Wanted::of(&asked.accept())?;
+    let wanted = Wanted::still(&asked.accept())?;
     let view = viewing::thumbnail(asked.query(), wanted.format)?;
     let found = asked.frames().await?;
     asked.noted().await;
     let picture = asked.web.imaging.rendered(&found.row, frame, &view).await?;
     Ok(asked.answer(single(&found.row, frame, &view, &picture)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_instance_moves() {
+        let media = |wanted: Result<Wanted, Problem>| wanted.ok().map(|wanted| (wanted.media(), wanted.moving));
+        for (accept, of_instance, of_others) in [
+            ("image/gif", Some(("image/png", true)), None),
+            ("image/gif, image/jpeg", Some(("image/png", true)), Some(("image/jpeg", false))),
+            ("image/gif;q=0.5, image/png", Some(("image/png", false)), Some(("image/png", false))),
+            ("multipart/related; type=\"image/gif\"", None, None),
+            ("*/*", Some(("image/jpeg", false)), Some(("image/jpeg", false))),
+        ] {
+            let accept = Accept::listed(accept).unwrap();
+            assert_eq!(media(Wanted::of(&accept)), of_instance, "{accept:?}");
+            assert_eq!(media(Wanted::still(&accept)), of_others, "{accept:?}");
+        }
+    }
 }
