@@ -2,6 +2,7 @@
 
 use super::attributes::DisplayAttributes;
 use super::error::ImagingError;
+use super::lut::Lut;
 use super::samples::Shape;
 
 /// How three samples become red, green and blue.
@@ -76,13 +77,13 @@ fn to_rgb(model: Model, y: u8, cb: u8, cr: u8) -> [u8; 3] {
 
 /// PALETTE COLOR: each stored value is looked up three times (PS3.3 §C.7.6.3.1.5).
 pub(super) fn palette(shape: &Shape, frame: &[u8], display: &DisplayAttributes) -> Result<Vec<u8>, ImagingError> {
-    let Some([red, green, blue]) = &display.palette else {
+    let Some(luts) = &display.palette else {
         return Err(ImagingError::Unsupported("a palette image without its palette"));
     };
     if shape.samples != 1 || shape.bits_stored > 16 || shape.float {
         return Err(ImagingError::Unsupported("a palette image of this depth"));
     }
-    let (red, green, blue) = (red.table()?, green.table()?, blue.table()?);
+    let [red, green, blue] = Lut::palette(luts)?;
     let colours: Vec<[u8; 3]> = (0..1_u32 << shape.bits_stored)
         .map(|bits| {
             let value = shape.interpret(bits << shape.shift) as f64;
@@ -97,7 +98,7 @@ pub(super) fn palette(shape: &Shape, frame: &[u8], display: &DisplayAttributes) 
 
 #[cfg(test)]
 mod tests {
-    use super::super::lut::{Descriptor, Lut, Values};
+    use super::super::lut::{Descriptor, Values};
     use super::super::samples::tests::facts;
     use super::*;
 

@@ -77,8 +77,22 @@ impl Lut {
         self.values = Values::Bytes(value.to_vec());
     }
 
-    /// The entries, with the depth they really have: some devices declare 16 bits and write 8.
     pub(super) fn table(&self) -> Result<Table, ImagingError> {
+        let table = self.unsettled()?;
+        let brightest = table.brightest();
+        Ok(table.settled(brightest))
+    }
+
+    /// Red, green and blue. How deep they are is seen in all three: one alone may be faint.
+    pub(super) fn palette(luts: &[Self; 3]) -> Result<[Table; 3], ImagingError> {
+        let [red, green, blue] = luts;
+        let tables = [red.unsettled()?, green.unsettled()?, blue.unsettled()?];
+        let brightest = tables.iter().map(Table::brightest).max().unwrap_or(0);
+        Ok(tables.map(|table| table.settled(brightest)))
+    }
+
+    /// The entries, with the depth that the descriptor declares.
+    fn unsettled(&self) -> Result<Table, ImagingError> {
         let entries = self.descriptor.entries as usize;
         let mut values = match &self.values {
             Values::Elsewhere(_) => return Err(ImagingError::Unsupported("a look-up table is missing")),
@@ -97,17 +111,23 @@ impl Lut {
         if values.is_empty() {
             return Err(ImagingError::Unsupported("a look-up table is empty"));
         }
-        let highest = values.iter().copied().max().unwrap_or(0);
-        // A palette of 16 bits whose brightest entry is below 256 would be a black picture.
-        let bits = match self.descriptor.bits {
-            16 if highest <= 0xFF => 8,
-            bits => bits.max(16 - highest.leading_zeros() as u16),
-        };
-        Ok(Table { values, first: self.descriptor.first, bits })
+        Ok(Table { values, first: self.descriptor.first, bits: self.descriptor.bits })
     }
 }
 
 impl Table {
+    fn brightest(&self) -> u16 {
+        self.values.iter().copied().max().unwrap_or(0)
+    }
+    /// With the depth that the entries really have: some devices declare 16 bits and write 8, and where the
+    /// brightest entry is below 256 that would be a black picture.
+    fn settled(self, brightest: u16) -> Self {
+        let bits = match self.bits {
+            16 if brightest <= 0xFF => 8,
+            bits => bits.max(16 - brightest.leading_zeros() as u16),
+        };
+        Self { bits, ..self }
+    }
     /// Values before the first entry and after the last take those entries (PS3.3 §C.11.1.1.1).
     pub(super) fn look_up(&self, value: f64) -> u16 {
         let at = (value - f64::from(self.first)).clamp(0.0, (self.values.len() - 1) as f64);
@@ -239,6 +259,15 @@ mod tests {
         assert_eq!((table.bits, table.byte(1.0)), (8, 255));
         let table = lut(2.0, 0.0, 16.0, Values::Words(vec![0, 65_535]), false).unwrap();
         assert_eq!((table.bits, table.byte(1.0)), (16, 255));
+    }
+
+    #[test]
+    fn a_faint_colour_of_a_palette_is_as_deep_as_the_others() {
+        let lut =
+            |values: [u16; 2]| Lut::new(Descriptor::new(2.0, 0.0, 16.0).unwrap(), Values::Words(values.into()), false);
+        let bytes = |luts| Lut::palette(&luts).unwrap().map(|table| table.byte(1.0));
+        assert_eq!(bytes([lut([0, 65_535]), lut([0, 257]), lut([0, 200])]), [255, 1, 1]);
+        assert_eq!(bytes([lut([0, 255]), lut([0, 128]), lut([0, 0])]), [255, 128, 0]);
     }
 
     #[test]
