@@ -39,7 +39,7 @@ impl Imaging {
                 return Err(ImagingError::Unsupported("too many frames for one moving picture"));
             }
             let add = move || match moving {
-                Some(moving) => moving.with(raster),
+                Some(moving) => moving.with(raster, &display),
                 None => Moving::of(raster, &display),
             };
             moving = Some(tokio::task::spawn_blocking(add).await.map_err(failed)??);
@@ -72,7 +72,6 @@ struct Moving {
     encoder: Encoder<Vec<u8>>,
     width: u16,
     height: u16,
-    delay: u16,
 }
 
 impl Moving {
@@ -83,12 +82,10 @@ impl Moving {
         let greys: Vec<u8> = (0..=255).flat_map(|grey| [grey; 3]).collect();
         let mut encoder = Encoder::new(Vec::new(), width, height, &greys).map_err(encode)?;
         encoder.set_repeat(Repeat::Infinite).map_err(encode)?;
-        // Browsers take less than 2 hundredths for a mistake and slow down.
-        let delay = display.frame_time_ms.map_or(DELAY, |ms| (ms / 10.0).round().clamp(2.0, 6000.0) as u16);
-        Self { encoder, width, height, delay }.with(first)
+        Self { encoder, width, height }.with(first, display)
     }
 
-    fn with(mut self, mut raster: Raster) -> Result<Self, ImagingError> {
+    fn with(mut self, mut raster: Raster, display: &DisplayAttributes) -> Result<Self, ImagingError> {
         if (raster.width, raster.height) != (self.width.into(), self.height.into()) {
             return Err(ImagingError::Unsupported("frames of several sizes"));
         }
@@ -101,7 +98,8 @@ impl Moving {
                 ..Frame::default()
             },
         };
-        frame.delay = self.delay;
+        // Browsers take less than 2 hundredths for a mistake and slow down.
+        frame.delay = display.frame_time_ms.map_or(DELAY, |ms| (ms / 10.0).round().clamp(2.0, 6000.0) as u16);
         self.encoder.write_frame(&frame).map_err(encode)?;
         Ok(self)
     }
@@ -124,18 +122,19 @@ mod tests {
     #[test]
     fn frames_follow_each_other_in_the_time_of_the_object() {
         let raster = |grey| Raster { width: 3, height: 2, colour: false, bytes: vec![grey; 6] };
-        let display = DisplayAttributes { frame_time_ms: Some(66.6), ..Default::default() };
-        let moving = Moving::of(raster(7), &display).unwrap().with(raster(200)).unwrap();
-        assert_eq!(moving.delay, 7);
+        let [display, longer] =
+            [66.6, 1500.0].map(|ms| DisplayAttributes { frame_time_ms: Some(ms), ..Default::default() });
+        let moving = Moving::of(raster(7), &display).unwrap().with(raster(200), &longer).unwrap();
         let picture = moving.finish().unwrap();
         let mut decoder = gif::DecodeOptions::new();
         decoder.set_color_output(gif::ColorOutput::RGBA);
         let mut decoder = decoder.read_info(picture.bytes.as_ref()).unwrap();
         let first = decoder.read_next_frame().unwrap().unwrap();
         assert_eq!((first.delay, first.buffer[..4].to_vec()), (7, vec![7, 7, 7, 255]));
-        assert_eq!(decoder.read_next_frame().unwrap().unwrap().buffer[0], 200);
+        let second = decoder.read_next_frame().unwrap().unwrap();
+        assert_eq!((second.delay, second.buffer[0]), (150, 200));
         assert!(decoder.read_next_frame().unwrap().is_none());
         let other = Raster { width: 2, height: 2, colour: false, bytes: vec![0; 4] };
-        assert!(Moving::of(raster(7), &display).unwrap().with(other).is_err());
+        assert!(Moving::of(raster(7), &display).unwrap().with(other, &display).is_err());
     }
 }

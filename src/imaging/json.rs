@@ -40,7 +40,7 @@ pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, Imaging
         padding: padding(&object),
         palette: palette(&object),
         aspect: aspect(&object, spacing),
-        frame_time_ms: frame_time_ms(&object),
+        frame_time_ms: frame_time_ms(&object, frame),
         overlays: Vec::new(),
         labels: Labels::default(),
         profile: None,
@@ -126,11 +126,9 @@ fn padding(object: &Object) -> Option<(f64, f64)> {
         false if (-32_768.0..0.0).contains(&value) => value + 65_536.0,
         _ => value,
     };
-    // The JSON has the shortest text of an FL; what is meant is its binary32.
-    let single = |value: f64| f64::from(value as f32);
     let (value, limit) = match (object.padding.number(), object.float_padding.number()) {
         (Some(value), _) => (as_stored(value), object.padding_limit.number().map(as_stored)),
-        (None, Some(value)) => (single(value), object.float_padding_limit.number().map(single)),
+        (None, Some(value)) => (value, object.float_padding_limit.number()),
         (None, None) => (object.double_padding.number()?, object.double_padding_limit.number()),
     };
     let limit = limit.unwrap_or(value);
@@ -181,13 +179,22 @@ fn aspect(object: &Object, measures: &Measures) -> Option<f64> {
         .map(|ratio| ratio.clamp(0.05, 20.0))
 }
 
-/// Frame Time, or what a rate implies (PS3.3 §C.7.6.5).
-fn frame_time_ms(object: &Object) -> Option<f64> {
+/// How long `frame` stands: until the next one of Frame Time Vector, or Frame Time, or what a rate implies (PS3.3
+/// §C.7.6.5). Where there are both times, Frame Increment Pointer names the vector.
+fn frame_time_ms(object: &Object, frame: u32) -> Option<f64> {
     let of_rate = |rate: &Element| rate.number().map(|rate| 1000.0 / rate);
-    [object.frame_time.number(), of_rate(&object.cine_rate), of_rate(&object.display_rate)]
-        .into_iter()
-        .flatten()
-        .find(|ms| ms.is_finite() && *ms > 0.0)
+    let own = of_vector(&object.frame_times, frame);
+    let pointed = object.increment.text() == Some("00181065");
+    let times = [own.filter(|_| pointed), object.frame_time.number(), own];
+    let rates = [of_rate(&object.cine_rate), of_rate(&object.display_rate)];
+    times.into_iter().chain(rates).flatten().find(|ms| ms.is_finite() && *ms > 0.0)
+}
+
+/// Each value is the time since the frame before, that of the first is 0. After the last frame comes none: it stands
+/// as long as the one before it did.
+fn of_vector(times: &Element, frame: u32) -> Option<f64> {
+    let next = usize::try_from(frame).ok()?.checked_add(1)?;
+    times.nth(next).or_else(|| times.nth(next - 1))
 }
 
 #[derive(Deserialize, Default)]
@@ -195,6 +202,10 @@ fn frame_time_ms(object: &Object) -> Option<f64> {
 struct Object {
     #[serde(rename = "00181063")]
     frame_time: Element,
+    #[serde(rename = "00181065")]
+    frame_times: Element,
+    #[serde(rename = "00280009")]
+    increment: Element,
     #[serde(rename = "00180040")]
     cine_rate: Element,
     #[serde(rename = "00082144")]
@@ -421,8 +432,8 @@ mod tests {
         assert_eq!(padding(16, 1, 63_536, limit), Some((-2000.0, -1990.0)));
         assert_eq!(padding(16, 0, 63_536, limit), Some((63_536.0, 63_546.0)));
         assert_eq!(padding(16, 0, -1, ""), Some((65_535.0, 65_535.0)));
-        let float = of(r#"{"00280122":{"vr":"FL","Value":[-1e30]},"00280124":{"vr":"FL","Value":[-0.1]}}"#, 0).padding;
-        assert_eq!(float, Some((f64::from(-1e30_f32), f64::from(-0.1_f32))));
+        let float = of(r#"{"00280122":{"vr":"FL","Value":[-1e30]},"00280124":{"vr":"FL","Value":[-0.5]}}"#, 0).padding;
+        assert_eq!(float, Some((-1e30, -0.5)));
         let double = of(r#"{"00280123":{"vr":"FD","Value":[9]},"00280125":{"vr":"FD","Value":[8.5]}}"#, 0).padding;
         assert_eq!(double, Some((8.5, 9.0)));
         // In 32 bits it is a value of its own.
@@ -486,6 +497,20 @@ mod tests {
         assert_eq!(of(json, 1).window, Window::new(10.0, 20.0, Function::Linear));
         assert_eq!(of(json, 1).rescale, Some(Rescale { slope: 2.0, intercept: 5.0 }));
         assert_eq!(of(json, 9).window, of(json, 0).window);
+    }
+
+    #[test]
+    fn a_frame_stands_until_the_next_one_of_the_vector() {
+        let vector = r#""00181065":{"vr":"DS","Value":[0,"100.0",300]},"00180040":{"vr":"IS","Value":[25]}"#;
+        let times = |json: &str| [0, 1, 2, 3].map(|frame| of(json, frame).frame_time_ms);
+        // Beyond the vector the rate is left.
+        let expected = [Some(100.0), Some(300.0), Some(300.0), Some(40.0)];
+        assert_eq!(times(&format!("{{{vector}}}")), expected);
+        let both = format!(r#"{{{vector},"00181063":{{"vr":"DS","Value":[50]}}"#);
+        assert_eq!(times(&format!("{both}}}")), [Some(50.0); 4]);
+        let pointed = format!(r#"{both},"00280009":{{"vr":"AT","Value":["00181065"]}}}}"#);
+        assert_eq!(times(&pointed), [Some(100.0), Some(300.0), Some(300.0), Some(50.0)]);
+        assert_eq!(times(r#"{"00181065":{"vr":"DS","Value":[0]}}"#), [None; 4]);
     }
 
     #[test]
