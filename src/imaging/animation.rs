@@ -7,11 +7,14 @@ use super::source::{Samples, failed};
 use super::view::View;
 use super::{Imaging, Picture, extent};
 use crate::archive::{InstanceDetail, InstanceRow};
+use crate::domain::instance::PixelFacts;
 use gif::{Encoder, Frame, Repeat};
 
-/// Frames of one moving picture, and pixels of all of them: what is longer is a video, not a GIF.
+/// Frames of one moving picture, and pixels of all of them, as they are shown and as they are stored: what is longer
+/// is a video, not a GIF, and would not be ready before the caller gives up.
 const FRAMES_MAX: u32 = 1000;
 const PIXELS_MAX: u64 = 150_000_000;
+const STORED_MAX: u64 = 600_000_000;
 /// The longest edge, unless a viewport says otherwise.
 const EDGE: u32 = 640;
 /// How well colours are chosen: 1 is best, 30 fastest.
@@ -20,6 +23,14 @@ const COLOUR_SPEED: i32 = 20;
 const LOOKS: u32 = 8;
 /// A tenth of a second, where the object names no time.
 const DELAY: u16 = 10;
+
+const TOO_MANY: ImagingError = ImagingError::Unsupported("too many frames, or too large ones, for one moving picture");
+
+/// Before a frame is decoded.
+fn within_bounds(pixels: &PixelFacts, frames: u32) -> Result<(), ImagingError> {
+    let stored = u64::from(pixels.rows).saturating_mul(pixels.columns.into()).saturating_mul(frames.into());
+    if frames > FRAMES_MAX || stored > STORED_MAX { Err(TOO_MANY) } else { Ok(()) }
+}
 
 impl Imaging {
     /// All frames of an instance, as fast as the object says.
@@ -30,13 +41,14 @@ impl Imaging {
         }
         let view = View { longest_edge: view.longest_edge.or(Some(EDGE)), ..view.clone() };
         let detail = self.detail(row).await?;
+        within_bounds(detail.pixels.as_ref().ok_or(ImagingError::NothingToShow)?, row.number_of_frames)?;
         let view = View { window: self.steady(&detail, &view).await?, ..view };
         let mut moving: Option<Moving> = None;
         for frame in 0..row.number_of_frames {
             let (raster, display) = self.raster(&detail, frame, &view).await?;
             let area = u64::from(raster.width) * u64::from(raster.height);
-            if row.number_of_frames > FRAMES_MAX || area * u64::from(row.number_of_frames) > PIXELS_MAX {
-                return Err(ImagingError::Unsupported("too many frames for one moving picture"));
+            if area * u64::from(row.number_of_frames) > PIXELS_MAX {
+                return Err(TOO_MANY);
             }
             let add = move || match moving {
                 Some(moving) => moving.with(raster, &display),
@@ -117,7 +129,15 @@ fn encode(error: impl std::error::Error + Send + Sync + 'static) -> ImagingError
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::tests::facts;
     use super::*;
+
+    #[test]
+    fn what_is_stored_is_bounded_before_it_is_decoded() {
+        let of = |edge, frames| within_bounds(&facts(edge, edge, 1, 16, "MONOCHROME2"), frames).is_ok();
+        assert!(of(512, 1000) && of(2048, 100) && of(6300, 15));
+        assert!(!of(8, 1001) && !of(6300, 300) && !of(u32::from(u16::MAX), u32::MAX));
+    }
 
     #[test]
     fn frames_follow_each_other_in_the_time_of_the_object() {
