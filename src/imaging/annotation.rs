@@ -3,8 +3,9 @@
 use super::attributes::Window;
 use super::encode::Raster;
 use super::error::ImagingError;
+use super::letters;
 use crate::domain::phi::Phi;
-use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
+use noto_sans_mono_bitmap::RasterHeight;
 use serde::Deserialize;
 
 /// Which texts are asked for.
@@ -21,8 +22,6 @@ pub(super) struct Labels {
     bottom: Vec<String>,
 }
 
-/// Characters of a line that are drawn.
-const LINE_MAX: usize = 120;
 const MARGIN: u32 = 6;
 
 #[derive(Deserialize)]
@@ -69,9 +68,11 @@ impl Labels {
         let object: Object = serde_json::from_slice(json)?;
         let mut labels = Self::default();
         if asked.patient {
-            let name = text(&object.name).map(|name| readable_name(&name));
-            let lines =
-                [name, labelled("ID ", &object.id, ""), text(&object.birth_date).map(|date| readable_date(&date))];
+            let lines = [
+                name(&object.name),
+                labelled("ID ", &object.id, ""),
+                text(&object.birth_date).map(|date| readable_date(&date)),
+            ];
             labels.top = Phi::new(lines.into_iter().flatten().collect());
         }
         if asked.technique {
@@ -122,7 +123,6 @@ fn text(attribute: &Option<Attribute>) -> Option<String> {
     let text = match value {
         serde_json::Value::String(text) => text.trim().to_owned(),
         serde_json::Value::Number(number) => short(number.as_f64()?),
-        serde_json::Value::Object(name) => name.get("Alphabetic").or(name.values().next())?.as_str()?.to_owned(),
         _ => return None,
     };
     (!text.is_empty()).then_some(text)
@@ -136,6 +136,14 @@ fn labelled(before: &str, attribute: &Option<Attribute>, after: &str) -> Option<
 fn short(number: f64) -> String {
     let text = format!("{number:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The first group of a name that can be drawn whole: Alphabetic, Ideographic, Phonetic. None is better than one that
+/// looks like another's; the ID says who it is.
+fn name(attribute: &Option<Attribute>) -> Option<String> {
+    let groups = attribute.as_ref()?.values.first()?.as_ref()?;
+    let groups = ["Alphabetic", "Ideographic", "Phonetic"].into_iter().filter_map(|group| groups.get(group)?.as_str());
+    groups.map(readable_name).find(|name| !name.is_empty() && letters::are_known(name))
 }
 
 /// `DOE^JOHN^^DR` as `DOE, JOHN DR`.
@@ -156,17 +164,14 @@ fn readable_date(date: &str) -> String {
 
 /// One line, its upper left corner at the margin and `top`; what reaches beyond the picture is cut off.
 fn write(raster: &mut Raster, text: &str, top: u32, height: RasterHeight) {
-    let step = get_raster_width(FontWeight::Regular, height) as u32;
-    let unknown = || get_raster('?', FontWeight::Regular, height);
-    let glyphs: Vec<_> =
-        text.chars().take(LINE_MAX).map(|c| get_raster(c, FontWeight::Regular, height).or_else(unknown)).collect();
+    let letters = letters::of(text, height);
     // The edge of every letter comes before the letters, so that none darkens its neighbour.
     for edge in [true, false] {
-        for (at, glyph) in (0..).zip(&glyphs) {
-            let Some(glyph) = glyph else { continue };
-            for (y, row) in (0..).zip(glyph.rows()) {
+        let mut left = i64::from(MARGIN);
+        for letter in &letters {
+            for (y, row) in (0..).zip(&letter.0) {
                 for (x, ink) in (0..).zip(row).filter(|(_, ink)| **ink > 0) {
-                    let (x, y) = (i64::from(MARGIN + at * step) + x, i64::from(top) + y);
+                    let (x, y) = (left + x, i64::from(top) + y);
                     if edge {
                         for (dx, dy) in [(-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, 1), (-1, 1), (1, -1)] {
                             shade(raster, x + dx, y + dy, 0, *ink);
@@ -176,6 +181,7 @@ fn write(raster: &mut Raster, text: &str, top: u32, height: RasterHeight) {
                     }
                 }
             }
+            left += i64::from(letter.width());
         }
     }
 }
@@ -218,6 +224,22 @@ mod tests {
             Labels::read(b"{}", Annotation { patient: true, technique: true }, None).unwrap(),
             Labels::default()
         );
+    }
+
+    #[test]
+    fn a_name_is_of_the_first_group_that_can_be_drawn() {
+        let name = |groups: &str| {
+            let json = format!(r#"{{"00100010":{{"vr":"PN","Value":[{groups}]}}}}"#);
+            let asked = Annotation { patient: true, technique: false };
+            Labels::read(json.as_bytes(), asked, None).unwrap().top.expose().first().cloned()
+        };
+        let of = |name: &str| Some(name.to_owned());
+        assert_eq!(name(r#"{"Alphabetic":"Yamada^Tarou","Ideographic":"山田^太郎"}"#), of("Yamada, Tarou"));
+        assert_eq!(name(r#"{"Ideographic":"山田^太郎"}"#), of("山田, 太郎"));
+        assert_eq!(name(r#"{"Alphabetic":"Иванов^Пётр"}"#), of("Иванов, Пётр"));
+        assert_eq!(name(r#"{"Alphabetic":"𠮷野^","Phonetic":"よしの"}"#), of("よしの"));
+        assert_eq!(name(r#"{"Alphabetic":"𠮷野"}"#), None);
+        assert_eq!(name("null"), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod error;
 mod grey;
 mod icc;
 mod json;
+mod letters;
 mod lut;
 mod overlay;
 mod samples;
