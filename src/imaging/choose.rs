@@ -22,7 +22,8 @@ pub struct Chosen {
 }
 
 impl Imaging {
-    /// The middle frame of the middle instance that can be shown; of a study, of its series with most frames.
+    /// The middle frame, or else the first, of the middle instance that can be shown; of a study, of its series with
+    /// most frames.
     /// When there is none, `NothingToShow`, or why the last one tried could not be shown.
     pub async fn first_picture(&self, of: &Selector, view: &View) -> Result<Chosen, ImagingError> {
         self.first_of(&self.archive.instances(of).await.map_err(failed)?, view).await
@@ -35,14 +36,26 @@ impl Imaging {
             false => ImagingError::NothingToShow,
         };
         for row in best_first(rows).into_iter().take(TRIES) {
-            let frame = row.number_of_frames / 2;
-            match self.rendered(row, frame, view).await {
-                Ok(picture) => return Ok(Chosen { row: row.clone(), frame, picture }),
+            match self.middle_or_first(row, view).await {
+                Ok(chosen) => return Ok(chosen),
                 Err(error @ (ImagingError::Archive(_) | ImagingError::Encode(_))) => return Err(error),
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    /// Some objects declare more frames than they hold: then their middle is not there, but their first frame is.
+    async fn middle_or_first(&self, row: &InstanceRow, view: &View) -> Result<Chosen, ImagingError> {
+        let chosen = |frame, picture| Chosen { row: row.clone(), frame, picture };
+        let middle = row.number_of_frames / 2;
+        match self.rendered(row, middle, view).await {
+            Ok(picture) => Ok(chosen(middle, picture)),
+            Err(ImagingError::NoSuchFrame | ImagingError::Truncated | ImagingError::Unsupported(_)) if middle > 0 => {
+                Ok(chosen(0, self.rendered(row, 0, view).await?))
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

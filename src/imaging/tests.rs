@@ -96,6 +96,20 @@ async fn a_series_is_shown_by_its_middle_instance() {
     assert_eq!((shown.width, shown.height, shown.media_type), (8, 2, "image/jpeg"));
 }
 
+/// Ten frames are declared and one is held.
+#[tokio::test]
+async fn a_series_that_lacks_its_middle_frame_is_shown_by_its_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = archive(folder.path()).await;
+    receive(&archive, "2.25.6", 1, transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN, |elements| {
+        image(elements, 4, "MONOCHROME2");
+        elements.text(tags::NUMBER_OF_FRAMES, VR::IS, "10");
+    })
+    .await;
+    let shown = shown(&archive, &series("2.25.6"), 256).await.unwrap();
+    assert_eq!((shown.width, shown.height), (4, 2));
+}
+
 /// A palette of 600 bytes a colour is bulk data: it is read from the file.
 #[tokio::test]
 async fn a_palette_that_the_metadata_leaves_out_is_found() {
