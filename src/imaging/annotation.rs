@@ -3,7 +3,7 @@
 use super::attributes::Window;
 use super::encode::Raster;
 use super::error::ImagingError;
-use super::letters;
+use super::letters::{self, Letter};
 use crate::domain::phi::Phi;
 use noto_sans_mono_bitmap::RasterHeight;
 use serde::Deserialize;
@@ -108,12 +108,12 @@ impl Labels {
         let line = height.val() as u32;
         let (top, bottom) = (self.top.expose(), &self.bottom);
         for (at, text) in (0..).zip(top) {
-            write(raster, text, MARGIN + at * line, height);
+            write(raster, &letters::of(text, height), MARGIN, MARGIN + at * line);
         }
         let lines = u32::try_from(bottom.len()).unwrap_or(0);
         let start = raster.height.saturating_sub(lines * line + MARGIN);
         for (at, text) in (0..).zip(bottom) {
-            write(raster, text, start + at * line, height);
+            write(raster, &letters::of(text, height), MARGIN, start + at * line);
         }
     }
 }
@@ -162,13 +162,12 @@ fn readable_date(date: &str) -> String {
     }
 }
 
-/// One line, its upper left corner at the margin and `top`; what reaches beyond the picture is cut off.
-fn write(raster: &mut Raster, text: &str, top: u32, height: RasterHeight) {
-    let letters = letters::of(text, height);
+/// One line, its upper left corner at `left` and `top`; what reaches beyond the picture is cut off.
+pub(super) fn write(raster: &mut Raster, letters: &[Letter], left: u32, top: u32) {
     // The edge of every letter comes before the letters, so that none darkens its neighbour.
     for edge in [true, false] {
-        let mut left = i64::from(MARGIN);
-        for letter in &letters {
+        let mut left = i64::from(left);
+        for letter in letters {
             for (y, row) in (0..).zip(&letter.0) {
                 for (x, ink) in (0..).zip(row).filter(|(_, ink)| **ink > 0) {
                     let (x, y) = (left + x, i64::from(top) + y);

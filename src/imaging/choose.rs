@@ -2,15 +2,16 @@
 
 use super::source::{failed, is_shown};
 use super::view::View;
-use super::{Imaging, ImagingError, Picture};
+use super::{Imaging, ImagingError, Picture, plate};
 use crate::archive::InstanceRow;
 use crate::domain::instance::Selector;
+use dicom_dictionary_std::uids;
 use std::collections::BTreeMap;
 
 /// Instances asked for their pixels before a series counts as having none to show.
 const TRIES: usize = 16;
-/// Kinds of instances that have pixels but stand for others.
-const DERIVED: [&str; 4] = ["SEG", "PR", "KO", "REG"];
+/// Kinds of instances that have pixels but stand for others, or show no anatomy.
+const DERIVED: [&str; 8] = ["SEG", "PR", "KO", "REG", "RTDOSE", "SR", "DOC", "OT"];
 
 /// A picture and what it is of.
 #[derive(Debug, Clone)]
@@ -31,7 +32,9 @@ impl Imaging {
 
     /// The same, of instances in the order of their series and their numbers.
     pub async fn first_of(&self, rows: &[InstanceRow], view: &View) -> Result<Chosen, ImagingError> {
-        let mut last = match rows.iter().any(|row| row.number_of_frames > 0) {
+        let has_images =
+            |row: &InstanceRow| row.number_of_frames > 0 && !plate::is_film(row.file.transfer_syntax_uid.as_str());
+        let mut last = match rows.iter().any(has_images) {
             true => ImagingError::Unsupported("no decoder for its transfer syntax"),
             false => ImagingError::NothingToShow,
         };
@@ -43,6 +46,18 @@ impl Imaging {
             }
         }
         Err(last)
+    }
+
+    /// The same, or, of what has no images, a plate that says what the first instance is: viewers show a tile for all.
+    pub async fn tile_of(&self, rows: &[InstanceRow], view: &View) -> Result<Chosen, ImagingError> {
+        match (self.first_of(rows, view).await, rows.first()) {
+            (Err(ImagingError::NothingToShow), Some(row)) => {
+                let (row, view) = (row.clone(), view.clone());
+                let drawn = move || plate::of(&row, &view).map(|picture| Chosen { row, frame: 0, picture });
+                tokio::task::spawn_blocking(drawn).await.map_err(failed)?
+            }
+            (chosen, _) => chosen,
+        }
     }
 
     /// Some objects declare more frames than they hold: then their middle is not there, but their first frame is.
@@ -59,7 +74,16 @@ impl Imaging {
     }
 }
 
-/// What can be shown: of the most telling series, from its middle outwards.
+/// Whether an instance stands for others: by its kind, or as a secondary capture of whatever modality.
+fn is_derived(row: &InstanceRow) -> bool {
+    let capture = uids::SECONDARY_CAPTURE_IMAGE_STORAGE;
+    let beneath = row.sop_class_uid.as_str().strip_prefix(capture);
+    let captured = beneath.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    captured || row.modality.as_deref().is_some_and(|kind| DERIVED.contains(&kind))
+}
+
+/// What can be shown: of the most telling series, from its middle outwards. What stands for others is shown where
+/// there is nothing else.
 fn best_first(rows: &[InstanceRow]) -> Vec<&InstanceRow> {
     let mut series: BTreeMap<&str, Vec<&InstanceRow>> = BTreeMap::new();
     for row in rows {
@@ -69,7 +93,7 @@ fn best_first(rows: &[InstanceRow]) -> Vec<&InstanceRow> {
     }
     let mut series: Vec<_> = series.into_values().collect();
     series.sort_by_key(|rows| {
-        let derived = rows.first().and_then(|row| row.modality.as_deref()).is_some_and(|kind| DERIVED.contains(&kind));
+        let derived = rows.first().is_some_and(|row| is_derived(row));
         let frames: u64 = rows.iter().map(|row| u64::from(row.number_of_frames)).sum();
         (derived, std::cmp::Reverse(frames))
     });

@@ -18,6 +18,7 @@ mod json;
 mod letters;
 mod lut;
 mod overlay;
+mod plate;
 mod samples;
 mod source;
 mod transcode;

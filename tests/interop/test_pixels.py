@@ -562,9 +562,6 @@ def test_dicomweb_client_retrieves_rendered(shared):
 def test_thumbnails_at_every_level_are_small_and_kept(shared):
     study = native(noisy((640, 480), 12, False), 12)
     send(shared, study)
-    report = ct(StudyInstanceUID=study.StudyInstanceUID)
-    del report.PixelData
-    send(shared, report)
     for level in (1, 2, 3):
         answer = at(shared, study, "thumbnail", level)
         assert answer.status_code == 200, answer.text
@@ -573,7 +570,31 @@ def test_thumbnails_at_every_level_are_small_and_kept(shared):
         assert at(shared, study, "thumbnail", level, **{"if-none-match": answer.headers["etag"]}).status_code == 304
     small = at(shared, study, "frames/1/thumbnail?viewport=64,64")
     assert Image.open(io.BytesIO(small.content)).size == (48, 64)
-    assert at(shared, report, "thumbnail").status_code == 406
+
+
+def test_a_thumbnail_is_of_what_was_acquired_and_a_plate_where_there_is_nothing_to_see(shared):
+    slices = native(noisy((64, 96), 12, False), 12, WindowCenter=2048, WindowWidth=4096)
+    send(shared, slices)
+    study = slices.StudyInstanceUID
+    for more in ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.481.2", "Modality": "RTDOSE"},
+                 {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7", "Modality": "CT"}):
+        many = native(np.zeros((8, 8), np.uint16), 16, StudyInstanceUID=study, NumberOfFrames=100, **more)
+        many.PixelData *= 100
+        send(shared, many)
+        assert Image.open(io.BytesIO(at(shared, many, "thumbnail").content)).size == (8, 8)
+    assert Image.open(io.BytesIO(at(shared, slices, "thumbnail", 1).content)).size == (96, 64)
+
+    report = ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.88.11", Modality="SR", ValueType="CONTAINER")
+    del report.PixelData
+    send(shared, report)
+    plates = [at(shared, report, "thumbnail", level, "image/png") for level in (1, 2, 3)]
+    assert all(plate.status_code == 200 for plate in plates), plates[0].text
+    assert len({plate.content for plate in plates}) == 1
+    plate = pixels(plates[0])
+    assert plate.shape == (200, 200) and plate[0, 0] < 64 and plate.max() == 255
+    small = at(shared, report, "thumbnail?viewport=64,64")
+    assert Image.open(io.BytesIO(small.content)).size == (64, 64)
+    assert at(shared, ct(), "thumbnail").status_code == 404
 
 
 def test_a_cine_is_a_gif_of_all_its_frames(shared):

@@ -171,13 +171,13 @@ fn several(asked: &Asked, row: &InstanceRow, view: &View, pictures: &[(u32, Pict
     Representation { content_type, etag: format!("\"{tag}\""), segments }
 }
 
-/// `GET` of a study's, series' or instance's thumbnail: the picture that stands for it.
+/// `GET` of a study's, series' or instance's thumbnail: the picture that stands for it, or a plate with its kind.
 pub async fn thumbnail(asked: Asked) -> Result<Response, Problem> {
     let wanted = Wanted::still(&asked.accept())?;
     let view = viewing::thumbnail(asked.query(), wanted.format)?;
     let rows = asked.instances().await?;
     asked.noted().await;
-    let chosen = asked.web.imaging.first_of(&rows, &view).await?;
+    let chosen = asked.web.imaging.tile_of(&rows, &view).await?;
     Ok(asked.answer(single(&chosen.row, chosen.frame, &view, &chosen.picture)))
 }
 
