@@ -22,6 +22,8 @@ pub struct DisplayAttributes {
     pub palette: Option<[Lut; 3]>,
     /// Height of a pixel in widths of a pixel; 1 when the attributes do not say.
     pub aspect: Option<f64>,
+    /// Whether the lowest value is white; `None` leaves it to the photometric interpretation.
+    pub inverse: Option<bool>,
     /// How long a frame of a moving picture stands, in milliseconds.
     pub frame_time_ms: Option<f64>,
     /// Planes to be painted over the picture: only when asked for.

@@ -40,6 +40,7 @@ pub(super) fn read(json: &[u8], frame: u32) -> Result<DisplayAttributes, Imaging
         padding: padding(&object),
         palette: palette(&object),
         aspect: aspect(&object, spacing),
+        inverse: inverse(&object),
         frame_time_ms: frame_time_ms(&object, frame),
         overlays: Vec::new(),
         labels: Labels::default(),
@@ -167,10 +168,19 @@ fn lut(item: &LutItem, before: &str, signed: bool) -> Option<Lut> {
     Some(Lut::new(item.descriptor.descriptor(signed)?, values, false))
 }
 
+/// What Presentation LUT Shape (2050,0020) says, where it does (PS3.3 §C.11.6).
+fn inverse(object: &Object) -> Option<bool> {
+    match object.presentation.text()?.trim() {
+        "INVERSE" => Some(true),
+        "IDENTITY" => Some(false),
+        _ => None,
+    }
+}
+
 /// Pixel Aspect Ratio (0028,0034) when it is there, else what a spacing implies; both name the vertical
 /// first (PS3.3 §C.7.6.3.1.7, §10.7.1.3).
 fn aspect(object: &Object, measures: &Measures) -> Option<f64> {
-    [&object.aspect, &measures.spacing, &object.imager_spacing]
+    [&object.aspect, &measures.spacing, &object.imager_spacing, &object.scanned_spacing]
         .into_iter()
         .find_map(|element| {
             let (vertical, horizontal) = (element.nth(0)?, element.nth(1)?);
@@ -270,6 +280,10 @@ struct Object {
     spacing: Element,
     #[serde(rename = "00181164")]
     imager_spacing: Element,
+    #[serde(rename = "00182010")]
+    scanned_spacing: Element,
+    #[serde(rename = "20500020")]
+    presentation: Element,
 }
 
 impl Object {
@@ -415,6 +429,15 @@ mod tests {
         assert_eq!(read.window, Window::new(40.0, 400.0, Function::Linear));
         assert_eq!(read.rescale, Some(Rescale { slope: 1.0, intercept: -1024.0 }));
         assert_eq!(read.aspect, Some(2.0));
+    }
+
+    #[test]
+    fn the_shape_and_the_scanned_spacing_are_read() {
+        for (shape, inverse) in [("INVERSE", Some(true)), ("IDENTITY", Some(false)), ("OTHER", None)] {
+            let json = format!(r#"{{"20500020":{{"vr":"CS","Value":["{shape}"]}}}}"#);
+            assert_eq!(of(&json, 0).inverse, inverse);
+        }
+        assert_eq!(of(r#"{"00182010":{"vr":"DS","Value":[0.1,0.2]}}"#, 0).aspect, Some(0.5));
     }
 
     #[test]

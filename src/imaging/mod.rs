@@ -95,7 +95,11 @@ fn raster(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes, view: 
         "YBR_PARTIAL_422" => colour::render(&shape, frame, Model::YbrPartial422)?,
         _ if colour => colour::render(&shape, frame, Model::Rgb)?,
         _ if shape.samples != 1 => return Err(ImagingError::Unsupported("a grey image with three samples per pixel")),
-        _ => grey::render(&shape, frame, display, view.window, interpretation == "MONOCHROME1")?,
+        _ => {
+            // Presentation LUT Shape decides over the photometric interpretation (PS3.3 §C.11.6).
+            let inverted = display.inverse.unwrap_or(interpretation == "MONOCHROME1");
+            grey::render(&shape, frame, display, view.window, inverted)?
+        }
     };
     let mut raster = Raster { width: shape.width, height: shape.height, colour, bytes };
     display.overlays.iter().for_each(|overlay| overlay.paint(&mut raster, &shape, frame));
