@@ -2,6 +2,7 @@
 //! with ranges, alone or as a part. Compressed Pixel Data goes out as its frames do (`whole`).
 
 use super::asked::Asked;
+use super::framed::{self, FRAMED};
 use super::media::{self, OCTETS, Packaging};
 use super::multipart::Multipart;
 use super::representation::{OneValue, Representation};
@@ -12,7 +13,7 @@ use crate::domain::byte_order::Words;
 use crate::domain::instance::{BulkValue, FrameTable};
 use crate::domain::transfer_syntax::{Encoding, Frames, TransferSyntax};
 use crate::web::problem::Problem;
-use axum::http::{HeaderValue, header};
+use axum::http::HeaderValue;
 use axum::response::Response;
 
 pub(super) const PIXEL_DATA: &str = "7FE00010";
@@ -41,7 +42,7 @@ pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
     let kind = if packaging == Packaging::Single { "s" } else { "m" };
     let name = crc32fast::hash(format!("{path} {media}").as_bytes());
     let etag = format!("\"{version}-b{name:08x}-{kind}-{:x}\"", base_tag(&asked.base));
-    let response = match packaging {
+    let mut response = match packaging {
         Packaging::Single => {
             let mut segments = Segments::default();
             pieces.into_iter().for_each(|segment| segments.push(segment));
@@ -53,14 +54,10 @@ pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
             asked.answer_value(OneValue { etag, part: multipart.only(media, None, location, pieces) })
         }
     };
-    Ok(if media == OCTETS { response } else { framed(response) })
-}
-
-/// A viewer of our own origin shows documents and films in a frame.
-pub(super) fn framed(mut response: Response) -> Response {
-    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'self'");
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    response
+    if media != OCTETS {
+        framed::allow(response.headers_mut(), FRAMED);
+    }
+    Ok(response)
 }
 
 /// Whether a value stands in the file as items of fragments, which mean nothing outside of it (PS3.5 §A.4).

@@ -4,6 +4,7 @@
 use super::accept::Accept;
 use super::asked::Asked;
 use super::bulk;
+use super::framed::{self, FRAMED, STYLED};
 use super::hex;
 use super::media::{self, PDF};
 use super::report;
@@ -12,15 +13,12 @@ use super::segments::Segments;
 use crate::archive::InstanceDetail;
 use crate::domain::transfer_syntax::Frames;
 use crate::web::problem::Problem;
-use axum::http::{HeaderValue, header};
+use axum::http::HeaderValue;
 use axum::response::Response;
 
 const HTML: &str = "text/html";
 /// The longest JSON of a report that is made into a page.
 const REPORT_MAX: u64 = 16 << 20;
-/// A document or film of our own origin is shown in a frame; a report brings its few lines of style.
-const FRAMED: &str = "default-src 'none'; frame-ancestors 'self'";
-const STYLED: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
 /// The rendered form of an instance that is no picture.
 pub struct Document {
@@ -86,7 +84,7 @@ impl Document {
         let representation =
             Representation { content_type: self.content_type, etag: self.etag, segments: self.segments };
         let mut response = asked.answer(representation);
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(self.policy));
+        framed::allow(response.headers_mut(), self.policy);
         response
     }
 }

@@ -9,6 +9,7 @@ mod bulk;
 mod count;
 mod delete;
 mod documents;
+mod framed;
 mod frames;
 mod json;
 mod media;

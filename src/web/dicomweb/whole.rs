@@ -5,6 +5,7 @@
 //! before, so that its answer has a length and ranges.
 
 use super::asked::Asked;
+use super::framed::{self, FRAMED};
 use super::media::{self, FrameMedia, OCTETS, Packaging};
 use super::multipart::Multipart;
 use super::representation::{OneValue, Representation};
@@ -47,8 +48,11 @@ pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
 pub(super) async fn compressed(asked: &Asked, stored: &'static TransferSyntax) -> Result<Response, Problem> {
     let rows = asked.instances().await?;
     let media = media::compressed(&asked.accept(), stored, is_one(&rows, stored))?;
-    let response = answer(asked, rows, Kind::Value(stored.uid, media), media.packaging).await?;
-    Ok(if stored.frames == Frames::Video { bulk::framed(response) } else { response })
+    let mut response = answer(asked, rows, Kind::Value(stored.uid, media), media.packaging).await?;
+    if stored.frames == Frames::Video {
+        framed::allow(response.headers_mut(), FRAMED);
+    }
+    Ok(response)
 }
 
 /// Whether the compressed Pixel Data of these is one stream.
