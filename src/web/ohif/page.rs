@@ -5,10 +5,19 @@
 /// right behind any proxy. Thumbnails and single parts are asked for in the form that costs least.
 pub const CONFIGURATION: &str = include_str!("../assets/ohif-config.js");
 
-/// The public path as webpack writes it into each entry point.
-const PUBLIC_PATH: &[u8] = b"__webpack_require__.p = \"/\"";
-/// A page knows where it is served; a worker was loaded from the same folder.
-const PLACED_PATH: &[u8] = b"__webpack_require__.p = (self.PUBLIC_URL || self.location.href.replace(/[^\\/]*$/, \"\"))";
+/// The scripts' own addresses, and with what they find their folder.
+const IN_SCRIPTS: [(&[u8], &[u8]); 3] = [
+    // The public path as webpack writes it into each entry point. A page knows where it is served; a worker was
+    // loaded from the same folder.
+    (
+        b"__webpack_require__.p = \"/\"",
+        b"__webpack_require__.p = (self.PUBLIC_URL || self.location.href.replace(/[^\\/]*$/, \"\"))",
+    ),
+    // The slide viewer, which webpack does not know: `browserImportFunction('/dicom-microscopy-viewer/...')`. The
+    // setting `peerImport` would take over the loading of everything else too.
+    (b"browserImportFunction('/", b"browserImportFunction((self.PUBLIC_URL || '/') + '"),
+    (b"browserImportFunction(\"/", b"browserImportFunction((self.PUBLIC_URL || '/') + \""),
+];
 
 /// The page with its addresses below `{prefix}/ohif/`, `window.PUBLIC_URL` among them.
 pub fn placed(html: &str, prefix: &str) -> String {
@@ -19,7 +28,7 @@ pub fn placed(html: &str, prefix: &str) -> String {
 /// other as it was.
 pub fn at_home(name: &str, bytes: Vec<u8>) -> Vec<u8> {
     match name.rsplit('.').next() {
-        Some("js") => replaced(bytes, PUBLIC_PATH, PLACED_PATH),
+        Some("js") => IN_SCRIPTS.iter().fold(bytes, |bytes, (what, with)| replaced(bytes, what, with)),
         Some("css") if !name.contains('/') => replaced(bytes, b"url(/", b"url("),
         Some("json") if name == "manifest.json" => replaced(bytes, b": \"/", b": \"./"),
         _ => bytes,

@@ -65,7 +65,14 @@ async fn a_script_knows_its_folder_and_is_sent_compressed() {
 
 #[test]
 fn what_the_build_names_by_the_root_of_its_host_is_found_beside_it() {
-    let cases: [(&str, &str, &str); 4] = [
+    let cases: [(&str, &str, &str); 7] = [
+        (
+            "app.bundle.00.js",
+            "window.browserImportFunction('/dicom-microscopy-viewer/a.min.js');",
+            "window.browserImportFunction((self.PUBLIC_URL || '/') + 'dicom-microscopy-viewer/a.min.js');",
+        ),
+        ("a.js", "browserImportFunction(\"/d/a.js\")", "browserImportFunction((self.PUBLIC_URL || '/') + \"d/a.js\")"),
+        ("a.js", "browserImportFunction('itk-wasm')", "browserImportFunction('itk-wasm')"),
         ("app.css", "a{src:url(/f.woff2)}b{src:url(data:x)}", "a{src:url(f.woff2)}b{src:url(data:x)}"),
         ("deep/app.css", "url(/f)", "url(/f)"),
         ("manifest.json", r#"{"start_url": "/","src": "/a.png"}"#, r#"{"start_url": "./","src": "./a.png"}"#),
