@@ -542,6 +542,18 @@ def test_its_default_settings_work_from_another_origin(bridge, studies, chromium
     assert seen.of("/frames/") and not seen.bad(), seen.bad()
 
 
+def test_a_document_is_shown_from_another_origin(bridge, studies, chromium, elsewhere):
+    seen, (address, served), before = Seen(chromium), elsewhere, elsewhere[1].config
+    served.config = before.replace(b"singlepart: 'bulkdata,video'", b"singlepart: 'bulkdata,video,pdf'")
+    assert served.config != before
+    try:
+        chromium.get(f"{address}/viewer?StudyInstanceUIDs={studies['pdf']}")
+        assert until(60, lambda: yellow(chromium) > 50_000), (seen.look().failed, seen.bad())
+    finally:
+        served.config = before
+    assert not seen.look().bad() and not seen.failed, (seen.bad(), seen.failed)
+
+
 @pytest.mark.parametrize("kind", ["ct", "sr"])
 def test_the_doctor_finds_every_viewer_served(bridge, studies, kind, monkeypatch):
     for name, value in bridge.environment.items():

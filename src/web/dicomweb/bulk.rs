@@ -55,7 +55,7 @@ pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
         }
     };
     if media != OCTETS {
-        framed::allow(response.headers_mut(), FRAMED);
+        framed::allow(response.headers_mut(), FRAMED, &asked.web.config);
     }
     Ok(response)
 }

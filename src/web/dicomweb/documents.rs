@@ -84,7 +84,7 @@ impl Document {
         let representation =
             Representation { content_type: self.content_type, etag: self.etag, segments: self.segments };
         let mut response = asked.answer(representation);
-        framed::allow(response.headers_mut(), self.policy);
+        framed::allow(response.headers_mut(), self.policy, &asked.web.config);
         response
     }
 }

@@ -50,7 +50,7 @@ pub(super) async fn compressed(asked: &Asked, stored: &'static TransferSyntax) -
     let media = media::compressed(&asked.accept(), stored, is_one(&rows, stored))?;
     let mut response = answer(asked, rows, Kind::Value(stored.uid, media), media.packaging).await?;
     if stored.frames == Frames::Video {
-        framed::allow(response.headers_mut(), FRAMED);
+        framed::allow(response.headers_mut(), FRAMED, &asked.web.config);
     }
     Ok(response)
 }
