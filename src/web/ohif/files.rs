@@ -1,5 +1,5 @@
-//! The files of the build. Text and WebAssembly are compressed once, when first asked for, and held;
-//! pictures are read each time. Only what lies in the folder is served, whatever the address says.
+//! The files of the build. Text and WebAssembly are compressed once, when first asked for, and held for as
+//! long as the file stays the same; pictures are read each time. Only what lies in the folder is served, whatever the address says.
 
 use super::page;
 use bytes::Bytes;
@@ -7,8 +7,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -38,6 +39,36 @@ struct Held {
 struct Compressed {
     bytes: Bytes,
     etag: String,
+    version: Version,
+}
+
+/// Which writing of a file was read: another build may be unpacked over the one that is served. What npm unpacks
+/// is of one and the same time of modification, so the time of change is looked at as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Version {
+    fn of(found: &Metadata) -> Self {
+        Self {
+            inode: found.ino(),
+            size: found.size(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        }
+    }
+}
+
+/// What is in the folder under a name.
+enum Found {
+    Nothing,
+    /// The version that the caller has.
+    Same,
+    File(Version, Vec<u8>),
 }
 
 /// A file as it is sent.
@@ -63,8 +94,10 @@ impl Viewer {
 
     /// The page, as it is in the folder.
     pub async fn index(self: &Arc<Self>) -> io::Result<String> {
-        let bytes = self.read("index.html").await?.ok_or(ErrorKind::NotFound)?;
-        String::from_utf8(bytes).map_err(|_| ErrorKind::InvalidData.into())
+        match self.read("index.html", None).await? {
+            Found::File(_, bytes) => String::from_utf8(bytes).map_err(|_| ErrorKind::InvalidData.into()),
+            Found::Nothing | Found::Same => Err(ErrorKind::NotFound.into()),
+        }
     }
 
     /// One file; `None` when there is none of this name.
@@ -73,15 +106,19 @@ impl Viewer {
         let served =
             |bytes, gzip, etag| Served { bytes, gzip, media_type, etag, named_by_digest: named_by_digest(name) };
         let compressed = gzip && compresses;
-        if compressed && let Some(held) = self.held(name) {
-            return Ok(Some(served(held.bytes.clone(), true, held.etag.clone())));
-        }
-        let Some(bytes) = self.read(name).await? else { return Ok(None) };
+        let held = if compressed { self.held(name) } else { None };
+        let (version, bytes) = match (self.read(name, held.as_ref().map(|held| held.version)).await?, held) {
+            (Found::Same, Some(held)) => {
+                return Ok(Some(served(held.bytes.clone(), true, held.etag.clone())));
+            }
+            (Found::File(version, bytes), _) => (version, bytes),
+            (Found::Nothing | Found::Same, _) => return Ok(None),
+        };
         if !compressed {
             let etag = etag(&bytes, "");
             return Ok(Some(served(bytes.into(), false, etag)));
         }
-        let held = tokio::task::spawn_blocking(move || compress(&bytes)).await.map_err(io::Error::other)??;
+        let held = tokio::task::spawn_blocking(move || compress(&bytes, version)).await.map_err(io::Error::other)??;
         let held = Arc::new(held);
         self.hold(name, held.clone());
         Ok(Some(served(held.bytes.clone(), true, held.etag.clone())))
@@ -93,37 +130,44 @@ impl Viewer {
 
     fn hold(&self, name: &str, file: Arc<Compressed>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.bytes + file.bytes.len() <= HELD_MAX {
-            held.bytes += file.bytes.len();
-            if let Some(before) = held.files.insert(name.to_owned(), file) {
-                held.bytes -= before.bytes.len();
-            }
+        if let Some(before) = held.files.remove(name) {
+            held.bytes -= before.bytes.len();
         }
+        // Files of earlier builds, whose names nobody asks for any more, make room.
+        if held.bytes + file.bytes.len() > HELD_MAX {
+            *held = Held::default();
+        }
+        held.bytes += file.bytes.len();
+        held.files.insert(name.to_owned(), file);
     }
 
-    /// A file's bytes as they are served.
-    async fn read(self: &Arc<Self>, name: &str) -> io::Result<Option<Vec<u8>>> {
-        let Some(path) = inside(&self.folder, name) else { return Ok(None) };
+    /// A file's bytes as they are served, unless it is of the version that is `known`.
+    async fn read(self: &Arc<Self>, name: &str, known: Option<Version>) -> io::Result<Found> {
+        let Some(path) = inside(&self.folder, name) else { return Ok(Found::Nothing) };
         let _one_of_few = self.reading.acquire().await.map_err(io::Error::other)?;
         let (folder, name) = (self.folder.clone(), name.to_owned());
         let read = move || {
             // A link in the folder may not lead out of it.
             let path = match path.canonicalize() {
                 Ok(path) if path.starts_with(&folder) => path,
-                Ok(_) => return Ok(None),
+                Ok(_) => return Ok(Found::Nothing),
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                    return Ok(None);
+                    return Ok(Found::Nothing);
                 }
                 Err(error) => return Err(error),
             };
             let file = File::open(path)?;
             let found = file.metadata()?;
             if !found.is_file() || found.len() > FILE_MAX {
-                return Ok(None);
+                return Ok(Found::Nothing);
+            }
+            let version = Version::of(&found);
+            if known == Some(version) {
+                return Ok(Found::Same);
             }
             let mut bytes = Vec::new();
             file.take(FILE_MAX).read_to_end(&mut bytes)?;
-            Ok(Some(page::at_home(&name, bytes)))
+            Ok(Found::File(version, page::at_home(&name, bytes)))
         };
         tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
     }
@@ -136,10 +180,10 @@ fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
     (plain && !name.contains(['\\', '\0'])).then(|| folder.join(relative))
 }
 
-fn compress(bytes: &[u8]) -> io::Result<Compressed> {
+fn compress(bytes: &[u8], version: Version) -> io::Result<Compressed> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 3), Compression::new(6));
     encoder.write_all(bytes)?;
-    Ok(Compressed { etag: etag(bytes, "-gzip"), bytes: encoder.finish()?.into() })
+    Ok(Compressed { etag: etag(bytes, "-gzip"), bytes: encoder.finish()?.into(), version })
 }
 
 /// Strong: the digest of the bytes before compression, and how they are sent.

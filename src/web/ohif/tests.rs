@@ -63,6 +63,33 @@ async fn a_script_knows_its_folder_and_is_sent_compressed() {
     assert!(!client.get(path, &[("accept-encoding", "gzip;q=0")]).await.headers().contains_key("content-encoding"));
 }
 
+/// `cp` and `npm pack` leave the time of modification as the archive says it, the same for every file.
+#[tokio::test]
+async fn a_build_unpacked_over_another_is_served_at_once() {
+    let (client, folder) = with_viewer().await;
+    let path = folder.path().join("init.js");
+    let ask = async |etag: &str| {
+        let answer = client.get("/ohif/init.js", &[("accept-encoding", "gzip"), ("if-none-match", etag)]).await;
+        let mut text = String::new();
+        let _ = std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&answer.body()[..]), &mut text);
+        (answer.status().as_u16(), text, answer.headers()["etag"].to_str().unwrap().to_owned())
+    };
+    let unpack = |text: &str| {
+        fs::write(&path, text).unwrap();
+        let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(499_162_500);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(long_ago).unwrap();
+    };
+    unpack("old;");
+    let (status, text, etag) = ask("").await;
+    assert_eq!((status, text.as_str()), (200, "old;"));
+    assert_eq!(ask(&etag).await.0, 304);
+    unpack("new;");
+    let (status, text, etag) = ask(&etag).await;
+    assert_eq!((status, text.as_str()), (200, "new;"));
+    fs::remove_file(&path).unwrap();
+    assert_eq!(client.get("/ohif/init.js", &[("accept-encoding", "gzip"), ("if-none-match", &etag)]).await.status(), 404);
+}
+
 #[test]
 fn what_the_build_names_by_the_root_of_its_host_is_found_beside_it() {
     let cases: [(&str, &str, &str); 7] = [
