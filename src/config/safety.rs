@@ -259,7 +259,9 @@ fn without_effect(config: &Config) -> Result<Vec<Notice>, Unsafe> {
 fn origin(key: &str, url: &str) -> Result<(), Unsafe> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     match rest {
-        Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', ' ', '\\', ';', ',']) && !rest.ends_with('/') => Ok(()),
+        Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', ' ', '\\', ';', ',']) && !rest.ends_with('/') => {
+            Ok(())
+        }
         _ => refuse(format!(
             "{key} is {url:?}: write an address such as https://images.example.org, without a / at its end"
         )),

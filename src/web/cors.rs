@@ -23,9 +23,14 @@ pub(super) fn allowed_origin(web: &config::Web, headers: &HeaderMap) -> Option<H
     listed.then(|| origin.clone())
 }
 
+/// Whether a browser asks for a page what that may ask (Fetch standard §4.8).
+pub(super) fn is_preflight(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
 /// Answers OPTIONS: a preflight from a listed origin, or what a resource takes; the route itself adds Allow.
 pub(super) fn options(web: &config::Web, headers: &HeaderMap) -> Result<Response, Problem> {
-    let preflight = headers.contains_key(header::ORIGIN) && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let preflight = is_preflight(headers);
     if preflight && allowed_origin(web, headers).is_none() {
         return Err(Problem::new(
             StatusCode::FORBIDDEN,

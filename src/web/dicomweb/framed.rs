@@ -12,8 +12,8 @@ pub(super) const STYLED: &str = "default-src 'none'; style-src 'unsafe-inline'; 
 /// A page with COEP, such as OHIF's, frames only what sends COEP itself, of its own origin too (HTML §7.1.4).
 pub(super) fn allow(headers: &mut HeaderMap, policy: &'static str, web: &config::Web) {
     let ancestors = [policy].into_iter().chain(web.cors_origins.iter().map(String::as_str));
-    let policy = HeaderValue::from_str(&ancestors.collect::<Vec<_>>().join(" "))
-        .unwrap_or(HeaderValue::from_static(policy));
+    let policy =
+        HeaderValue::from_str(&ancestors.collect::<Vec<_>>().join(" ")).unwrap_or(HeaderValue::from_static(policy));
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(HeaderName::from_static("cross-origin-embedder-policy"), HeaderValue::from_static("require-corp"));
 }

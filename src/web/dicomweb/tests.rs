@@ -457,6 +457,27 @@ async fn what_is_not_there_is_said_in_a_sentence() {
     }
 }
 
+/// OHIF asks `reject`, cornerstone `htj2k`: their 404 is read by a page whose preflight passed (Fetch §4.8).
+#[tokio::test]
+async fn a_page_of_a_listed_origin_learns_that_there_is_nothing() {
+    let config = crate::config::Web { cors_origins: vec!["https://ohif.example".into()], ..Default::default() };
+    let client = Client::with(config).await;
+    let method = ("access-control-request-method", "POST");
+    let series = "/dicom-web/studies/1.2/series/1.2.1";
+    for path in
+        [&format!("{series}/reject/113001%5EDCM"), &format!("{series}/instances/1/htj2k/1"), "/dicom-web/workitems"]
+    {
+        let ask = async |headers: &[(&'static str, &str)]| client.ask(&Who::Nobody, "OPTIONS", path, headers, "").await;
+        let passed = ask(&[("origin", "https://ohif.example"), method]).await;
+        assert_eq!(passed.status(), 204, "{path}");
+        assert_eq!(text(passed.headers(), "access-control-allow-origin"), "https://ohif.example");
+        assert!(text(passed.headers(), "access-control-allow-methods").contains("POST"));
+        assert_eq!(ask(&[("origin", "https://evil.example"), method]).await.status(), 403, "{path}");
+        assert_eq!(ask(&[("origin", "https://ohif.example")]).await.status(), 404, "{path}");
+        assert_eq!(ask(&[]).await.status(), 404, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_page_of_a_listed_origin_reads_answers_and_refusals() {
     let config = crate::config::Web { cors_origins: vec!["https://ohif.example".into()], ..Default::default() };

@@ -87,7 +87,10 @@ async fn a_build_unpacked_over_another_is_served_at_once() {
     let (status, text, etag) = ask(&etag).await;
     assert_eq!((status, text.as_str()), (200, "new;"));
     fs::remove_file(&path).unwrap();
-    assert_eq!(client.get("/ohif/init.js", &[("accept-encoding", "gzip"), ("if-none-match", &etag)]).await.status(), 404);
+    assert_eq!(
+        client.get("/ohif/init.js", &[("accept-encoding", "gzip"), ("if-none-match", &etag)]).await.status(),
+        404
+    );
 }
 
 #[test]
