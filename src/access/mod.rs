@@ -13,6 +13,7 @@ pub mod error;
 mod grant;
 mod keys;
 pub mod live;
+mod meter;
 pub mod oidc;
 pub mod package;
 pub mod reads;

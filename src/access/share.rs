@@ -1,8 +1,9 @@
 //! What a verified reader may read of the archive request by request, as a viewer does: the studies that
 //! their link shows, within the bytes of the link, and until it is revoked, in the middle of an answer too.
 
-use super::download::{UNIT, WEEK_MS};
+use super::download::WEEK_MS;
 use super::live::Running;
+use super::meter::{Counted, Meter, Meters, in_units};
 use super::token::LinkKey;
 use super::{Access, AccessError, verify};
 use crate::domain::uid::StudyInstanceUid;
@@ -19,8 +20,8 @@ const BELIEVED: Duration = Duration::from_millis(900);
 const LINKS: usize = 4096;
 /// Requests of one link at once: six connections of a browser, for some people.
 const VIEWS: u32 = 64;
-/// Bytes that may be forgotten when the process dies.
-const KEPT_EVERY: u64 = 16 << 20;
+/// An answer that was begun within the budget may exceed it by this part: what wraps the bytes counts too.
+const WRAPPING: u64 = 16;
 
 /// A link as its readers see it now.
 #[derive(Debug, Clone)]
@@ -37,8 +38,7 @@ pub struct Share {
 #[derive(Debug, Default)]
 pub(super) struct Shares {
     believed: Mutex<HashMap<LinkKey, (Instant, Share)>>,
-    /// Sent, and not in the link's row yet.
-    unkept: Mutex<HashMap<LinkKey, u64>>,
+    meters: Meters,
 }
 
 /// Whether a request may be answered now.
@@ -55,13 +55,17 @@ pub enum Viewing {
     },
 }
 
-/// One answer on its way. Dropping it frees its place and counts what was sent.
+/// One answer on its way. Dropping it frees its place.
 #[derive(Debug)]
 pub struct View {
     access: Access,
     link: LinkKey,
     running: Running,
-    sent: u64,
+    /// One of the link's downloads, when the answer is a package.
+    download: Option<Running>,
+    meter: Arc<Meter>,
+    /// What the link may have sent within the week before this answer ends.
+    allowed: u64,
 }
 
 impl Access {
@@ -76,20 +80,40 @@ impl Access {
             self.0.sessions.end_link(session.link);
             return Ok(Viewing::Nobody);
         };
-        let unkept = self.0.shares.unkept(share.link);
-        let week_over_ms = share.week_began_ms.saturating_add(WEEK_MS);
-        let used = if now_ms < week_over_ms { share.week_bytes.saturating_add(unkept) } else { unkept };
-        if used >= in_units(share.size_bytes).saturating_mul(u64::from(self.0.link.package_sizes_per_week)) {
+        let (meter, due) = self.0.shares.meters.of(share.link);
+        for (link, bytes) in due {
+            self.keep_later(link, bytes);
+        }
+        let allowed = self.budget(share.size_bytes);
+        if meter.used(share.week_began_ms, share.week_bytes, now_ms) >= allowed {
             // Now it goes into the row, where the week ends.
-            if let Some(bytes) = self.0.shares.take(share.link) {
-                self.keep_sent(share.link, in_units(bytes)).await;
-            }
+            self.keep_unkept(share.link, meter.take()).await;
+            let week_over_ms = share.week_began_ms.saturating_add(WEEK_MS);
             let left_ms = if now_ms < week_over_ms { week_over_ms.saturating_sub(now_ms) } else { WEEK_MS };
             let left_ms = left_ms.unsigned_abs();
             return Ok(Viewing::Much { seconds: left_ms.div_ceil(1000) });
         }
-        let view = View { access: self.clone(), link: share.link, running, sent: 0 };
+        let allowed = allowed.saturating_add(allowed / WRAPPING);
+        let view = View { access: self.clone(), link: share.link, running, download: None, meter, allowed };
         Ok(Viewing::Go(share, view))
+    }
+
+    /// What a link may send within a week when what it shows has this size.
+    fn budget(&self, size_bytes: u64) -> u64 {
+        in_units(size_bytes).saturating_mul(u64::from(self.0.link.package_sizes_per_week))
+    }
+
+    /// Writes sent bytes to the link's row, beside the answers.
+    fn keep_later(&self, link: LinkKey, bytes: u64) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let access = self.clone();
+        runtime.spawn(async move { access.keep_unkept(link, bytes).await });
+    }
+    async fn keep_unkept(&self, link: LinkKey, bytes: u64) {
+        if bytes > 0 {
+            self.keep_sent(link, in_units(bytes)).await;
+            self.0.shares.doubt(link);
+        }
     }
 
     /// What the link shows now; `None` when it is over.
@@ -116,11 +140,6 @@ impl Access {
     }
 }
 
-/// As rows count.
-const fn in_units(bytes: u64) -> u64 {
-    bytes.div_ceil(UNIT).saturating_mul(UNIT)
-}
-
 impl Shares {
     fn believed(&self, link: LinkKey) -> Option<Share> {
         let believed = self.believed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,39 +152,30 @@ impl Shares {
         }
         believed.insert(share.link, (Instant::now(), share.clone()));
     }
-    fn unkept(&self, link: LinkKey) -> u64 {
-        self.unkept.lock().unwrap_or_else(PoisonError::into_inner).get(&link).copied().unwrap_or(0)
-    }
     /// The link is asked for anew.
     pub(super) fn doubt(&self, link: LinkKey) {
         self.believed.lock().unwrap_or_else(PoisonError::into_inner).remove(&link);
     }
-    /// What is not in the row yet, to be put there; the link is then asked for anew.
-    fn take(&self, link: LinkKey) -> Option<u64> {
-        self.doubt(link);
-        self.unkept.lock().unwrap_or_else(PoisonError::into_inner).remove(&link)
-    }
-    /// Adds what was sent; what is then due to be written to rows.
-    fn sent(&self, link: LinkKey, bytes: u64) -> Vec<(LinkKey, u64)> {
-        let mut unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_link = unkept.entry(link).or_default();
-        *of_link = of_link.saturating_add(bytes);
-        if *of_link >= KEPT_EVERY {
-            return unkept.remove(&link).map(|bytes| (link, bytes)).into_iter().collect();
-        }
-        if unkept.len() >= LINKS { unkept.drain().collect() } else { Vec::new() }
-    }
 }
 
 impl View {
-    /// The bytes of `body`, until they end or the link is revoked; then the last item is an error, so that
-    /// the connection breaks instead of looking complete.
+    /// The answer is of a package of `bytes`: it takes one of the link's downloads, and the week's budget is
+    /// in sizes of what is downloaded. `false` when as many downloads are running as may.
+    pub fn is_package(&mut self, bytes: u64) -> bool {
+        let parts = &self.access.0;
+        self.download = parts.live.enter(self.link, parts.link.downloads_at_once);
+        self.allowed = self.allowed.max(self.access.budget(bytes));
+        self.download.is_some()
+    }
+
+    /// The bytes of `body`, until they end, the budget of the link is used up, or it is revoked; then the last
+    /// item is an error, so that the connection breaks instead of looking complete.
     pub fn guard<S, E>(self, body: S) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
         E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
     {
-        stream::unfold((self, body, false), |(mut view, mut body, over)| async move {
+        stream::unfold((self, body, false), |(view, mut body, over)| async move {
             if over {
                 return None;
             }
@@ -174,22 +184,24 @@ impl View {
                 () = view.running.ended() => Some(Err(io::Error::other("the link was revoked"))),
                 next = body.next() => next.map(|piece| piece.map_err(io::Error::other)),
             }?;
-            if let Ok(bytes) = &next {
-                view.sent = view.sent.saturating_add(bytes.len() as u64);
-            }
+            let next = next.and_then(|bytes| view.count(bytes));
             let over = next.is_err();
             Some((next, (view, body, over)))
         })
     }
-}
 
-impl Drop for View {
-    fn drop(&mut self) {
-        let due = self.access.0.shares.sent(self.link, self.sent);
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        for (link, bytes) in due {
-            let access = self.access.clone();
-            runtime.spawn(async move { access.keep_sent(link, in_units(bytes)).await });
+    fn count(&self, bytes: Bytes) -> io::Result<Bytes> {
+        match self.meter.count(bytes.len() as u64, self.allowed) {
+            Counted::Goes { due } => {
+                if due > 0 {
+                    self.access.keep_later(self.link, due);
+                }
+                Ok(bytes)
+            }
+            Counted::Over => {
+                self.access.keep_later(self.link, self.meter.take());
+                Err(io::Error::other("the link has sent as much as it may within a week"))
+            }
         }
     }
 }
@@ -218,5 +230,53 @@ mod tests {
         assert!(guarded.next().await.unwrap().is_err());
         assert!(guarded.next().await.is_none());
         assert!(matches!(house.access.view(cookie.expose()).await.unwrap(), Viewing::Nobody));
+    }
+
+    #[tokio::test]
+    async fn answers_at_once_share_the_bytes_of_their_link() {
+        const PIECE: usize = 64 << 10;
+        let house = House::new().await;
+        let study = house.study("1.2.3", "P1", "Ross^Ellen", "19610307").await;
+        let granted = house.grant(Whose::Study(study), Some(Verify::BirthDate)).await.unwrap();
+        let verdict = house.verify(&token_of(&granted), "", ["7", "3", "1961"]).await;
+        let crate::access::Verdict::Welcome { cookie } = verdict else { panic!("{verdict:?}") };
+        let mut answers = Vec::new();
+        for _ in 0..20 {
+            let Viewing::Go(_, view) = house.access.view(cookie.expose()).await.unwrap() else { panic!() };
+            let endless = stream::repeat_with(|| Ok::<_, io::Error>(Bytes::from_static(&[0; PIECE])));
+            answers.push(Box::pin(view.guard(endless)));
+        }
+        let mut pieces = 0;
+        while !answers.is_empty() {
+            let mut going = Vec::new();
+            for mut answer in answers {
+                if answer.next().await.unwrap().is_ok() {
+                    pieces += 1;
+                    going.push(answer);
+                }
+            }
+            answers = going;
+        }
+        // One small study is a unit of 64 KiB, five of them a week, and a piece for what wraps them.
+        assert_eq!(pieces, 6);
+        assert!(matches!(house.access.view(cookie.expose()).await.unwrap(), Viewing::Much { .. }));
+    }
+
+    #[tokio::test]
+    async fn packages_of_a_link_are_downloads_of_it() {
+        let house = House::new().await;
+        let study = house.study("1.2.3", "P1", "Ross^Ellen", "19610307").await;
+        let granted = house.grant(Whose::Study(study), Some(Verify::BirthDate)).await.unwrap();
+        let verdict = house.verify(&token_of(&granted), "", ["7", "3", "1961"]).await;
+        let crate::access::Verdict::Welcome { cookie } = verdict else { panic!("{verdict:?}") };
+        let mut views = Vec::new();
+        for _ in 0..3 {
+            let Viewing::Go(_, view) = house.access.view(cookie.expose()).await.unwrap() else { panic!() };
+            views.push(view);
+        }
+        let begun: Vec<bool> = views.iter_mut().map(|view| view.is_package(1)).collect();
+        assert_eq!(begun, [true, true, false]);
+        views.remove(0);
+        assert!(views[1].is_package(1), "one is over");
     }
 }

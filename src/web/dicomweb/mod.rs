@@ -34,6 +34,7 @@ mod whole;
 mod xml;
 
 pub(super) use accept::{Accept, takes_gzip};
+pub(super) use media::ZIP;
 pub use stow::Uploads;
 
 use super::Web;

@@ -8,11 +8,12 @@ use crate::access::{AccessError, Viewing};
 use crate::domain::restriction::Restriction;
 use crate::web::Peer;
 use crate::web::caller::{Caller, Kind, Scope, Scopes};
+use crate::web::dicomweb::ZIP;
 use crate::web::middleware::Given;
 use crate::web::problem::Problem;
 use axum::body::Body;
 use axum::extract::{Extension, Path, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, response};
 use axum::response::{IntoResponse, Response};
 use http_body::Body as _;
 use std::net::SocketAddr;
@@ -53,7 +54,7 @@ async fn answer(web: &PatientWeb, from: From, link: &str, request: Request) -> R
         Some(cookie) => web.access.view(cookie).await.map_err(failed)?,
         None => Viewing::Nobody,
     };
-    let (share, view) = match viewing {
+    let (share, mut view) = match viewing {
         Viewing::Go(share, view) => (share, view),
         Viewing::Nobody => {
             return Err(Problem::new(StatusCode::FORBIDDEN, "Open the link and answer its questions first."));
@@ -85,9 +86,22 @@ async fn answer(web: &PatientWeb, from: From, link: &str, request: Request) -> R
     if let Some(length) = body.size_hint().exact().filter(|_| with_body && parts.status == StatusCode::OK) {
         parts.headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
+    let package = with_body.then(|| package_size(&parts, &body)).flatten();
+    if package.is_some_and(|bytes| !view.is_package(bytes)) {
+        return Err(Problem::too_many("As many downloads of this link are running as may at once.", 30));
+    }
     // What a reader has seen does not stay behind on a computer that they share.
     parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(Response::from_parts(parts, Body::from_stream(view.guard(body.into_data_stream()))))
+}
+
+/// The size of the package that is being sent, whole or in part.
+fn package_size(parts: &response::Parts, body: &Body) -> Option<u64> {
+    let zip = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == ZIP);
+    let of_range = || parts.headers.get(header::CONTENT_RANGE)?.to_str().ok()?.rsplit('/').next()?.parse().ok();
+    let of_whole = || parts.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    let size = of_range().or_else(of_whole).or_else(|| body.size_hint().exact()).unwrap_or(0);
+    (zip && parts.status.is_success()).then_some(size)
 }
 
 /// The request as the archive's own DICOMweb would get it. Made anew, so that nothing that the patient's
