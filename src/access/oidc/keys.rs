@@ -1,5 +1,5 @@
-//! The issuer's keys (RFC 7517): read by discovery, kept, read again when a token names one that is not
-//! there, and good for a while when the issuer is down.
+//! The issuer's keys (RFC 7517): read by discovery, kept, read again when they are old or when a token was
+//! not signed by one of them, and good for a while when the issuer is down.
 
 use super::fetch::{FetchError, get_json};
 use super::jws::{Jws, algorithm};
@@ -15,12 +15,17 @@ use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// From here on they are read again beside the next request, so that a key that was withdrawn goes.
+/// From here on they are read again before anything is believed, so that a key that was withdrawn goes.
 const FRESH: Duration = Duration::from_mins(15);
+/// So long they are believed without another try when they could not be read again.
+const AGAIN: Duration = Duration::from_mins(1);
 /// From here on nothing is believed that the issuer has not confirmed.
 const STALE: Duration = Duration::from_hours(24);
-/// So often at most are they read within a minute, however many tokens name keys that are not there.
+/// So often at most are they read within a minute, however many tokens name keys that are not there, or are
+/// signed by others.
 const READS_PER_MINUTE: usize = 5;
+/// What one reading may take: requests wait for it.
+const READING: Duration = Duration::from_secs(5);
 const KEYS_MAX: usize = 100;
 /// NIST SP 800-131A; and what a verification may cost.
 const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
@@ -46,6 +51,22 @@ pub(super) struct Key {
 struct Held {
     keys: Arc<Vec<Key>>,
     read_at: Instant,
+    /// When they could not be read again, since.
+    failed_at: Option<Instant>,
+}
+
+/// What a reading has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    Done,
+    Failed,
+}
+
+#[derive(Default)]
+struct Readings {
+    begun: VecDeque<Instant>,
+    /// The newest: when it ended, and how.
+    last: Option<(Instant, Reading)>,
 }
 
 pub(super) struct Keys {
@@ -54,66 +75,86 @@ pub(super) struct Keys {
     outbound: Outbound,
     held: RwLock<Option<Held>>,
     /// Held while they are read: many who wait for the same keys wait for one reading.
-    reads: tokio::sync::Mutex<VecDeque<Instant>>,
+    readings: tokio::sync::Mutex<Readings>,
 }
 
 impl Keys {
     pub fn new(oidc: &Oidc, outbound: Outbound) -> Self {
         let (issuer, discovery) = (oidc.issuer.clone(), oidc.discovery());
-        Self { issuer, discovery, outbound, held: RwLock::default(), reads: tokio::sync::Mutex::default() }
+        Self { issuer, discovery, outbound, held: RwLock::default(), readings: tokio::sync::Mutex::default() }
     }
 
     /// Calls `verify` with the keys that may have made the token, until one has.
     pub async fn verify<T>(
-        self: &Arc<Self>,
+        &self,
         jws: &Jws<'_>,
         verify: impl Fn(&Key) -> Result<T, Refusal>,
     ) -> Result<T, OidcError> {
-        let held = self.held().filter(|held| held.read_at.elapsed() < STALE);
-        if let Some(outcome) = held.as_ref().and_then(|held| with_fitting(&held.keys, jws, &verify)) {
-            if held.is_some_and(|held| held.read_at.elapsed() >= FRESH) {
-                // One at a time, beside the requests.
-                if self.reads.try_lock().is_ok() {
-                    let keys = self.clone();
-                    tokio::spawn(async move { keys.read_again(Instant::now()).await });
-                }
-            }
-            return outcome.map_err(OidcError::Refused);
+        let wanted_at = Instant::now();
+        if self.is_due() {
+            self.read_again(wanted_at).await;
         }
-        self.read_again(Instant::now()).await;
-        let held = self.held().filter(|held| held.read_at.elapsed() < STALE).ok_or(OidcError::Unavailable)?;
-        with_fitting(&held.keys, jws, &verify).unwrap_or(Err(Refusal::UnknownKey)).map_err(OidcError::Refused)
+        match self.believed().and_then(|keys| with_fitting(&keys, jws, &verify)) {
+            // The issuer may have another key since, under the same name too.
+            None | Some(Err(Refusal::Signature)) => {}
+            Some(outcome) => return outcome.map_err(OidcError::Refused),
+        }
+        let reading = self.read_again(wanted_at).await;
+        let keys = self.believed().ok_or(OidcError::Unavailable)?;
+        match with_fitting(&keys, jws, &verify) {
+            Some(outcome) => outcome.map_err(OidcError::Refused),
+            None if reading == Reading::Failed => Err(OidcError::Unavailable),
+            None => Err(OidcError::Refused(Refusal::UnknownKey)),
+        }
     }
 
-    /// Reads them, unless somebody has since `wanted_at`, or it was done too often.
-    pub async fn read_again(&self, wanted_at: Instant) {
-        let mut reads = self.reads.lock().await;
-        if self.held().is_some_and(|held| held.read_at >= wanted_at) {
-            return;
+    /// Whether the keys are to be read before one of them is believed.
+    fn is_due(&self) -> bool {
+        let Some(held) = self.held() else { return true };
+        let age = held.read_at.elapsed();
+        age >= STALE || (age >= FRESH && held.failed_at.is_none_or(|at| at.elapsed() >= AGAIN))
+    }
+
+    fn believed(&self) -> Option<Arc<Vec<Key>>> {
+        self.held().filter(|held| held.read_at.elapsed() < STALE).map(|held| held.keys)
+    }
+
+    /// Reads them, unless somebody has since `wanted_at`, or it was done too often; how the newest reading
+    /// ended.
+    pub async fn read_again(&self, wanted_at: Instant) -> Reading {
+        let mut readings = self.readings.lock().await;
+        if let Some((_, reading)) = readings.last.filter(|(ended_at, _)| *ended_at >= wanted_at) {
+            return reading;
         }
-        while reads.front().is_some_and(|at| at.elapsed() >= Duration::from_mins(1)) {
-            reads.pop_front();
+        while readings.begun.front().is_some_and(|at| at.elapsed() >= Duration::from_mins(1)) {
+            readings.begun.pop_front();
         }
-        if reads.len() >= READS_PER_MINUTE {
-            return;
+        if readings.begun.len() >= READS_PER_MINUTE {
+            return readings.last.map_or(Reading::Failed, |(_, reading)| reading);
         }
-        reads.push_back(Instant::now());
-        let outcome = match self.read().await {
+        readings.begun.push_back(Instant::now());
+        let read = tokio::time::timeout(READING, self.read()).await.unwrap_or(Err(ReadError::Slow));
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let (outcome, reading) = match read {
             Ok(keys) if keys.is_empty() => {
                 tracing::warn!("[web.oidc] the issuer has no key that could sign an access token");
-                "empty"
+                ("empty", Reading::Failed)
             }
             Ok(keys) => {
-                let held = Held { keys: Arc::new(keys), read_at: Instant::now() };
-                *self.held.write().unwrap_or_else(PoisonError::into_inner) = Some(held);
-                "ok"
+                *held = Some(Held { keys: Arc::new(keys), read_at: Instant::now(), failed_at: None });
+                ("ok", Reading::Done)
             }
             Err(error) => {
                 tracing::warn!("[web.oidc] the issuer's keys could not be read: {error}");
-                "failed"
+                ("failed", Reading::Failed)
             }
         };
+        if let Some(held) = held.as_mut().filter(|_| reading == Reading::Failed) {
+            held.failed_at = Some(Instant::now());
+        }
+        readings.last = Some((Instant::now(), reading));
         metrics::counter!("bluebridge_oidc_key_reads_total", "outcome" => outcome).increment(1);
+        reading
     }
 
     /// OpenID Connect Discovery 1.0 §4.
@@ -131,6 +172,16 @@ impl Keys {
     fn held(&self) -> Option<Held> {
         self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// As if the last reading were so long ago.
+    #[cfg(test)]
+    pub(super) fn age(&self, by: Duration) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = held.as_mut() {
+            held.read_at = held.read_at.checked_sub(by).unwrap();
+            held.failed_at = held.failed_at.map(|at| at.checked_sub(by).unwrap());
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -141,6 +192,8 @@ enum ReadError {
     OtherIssuer,
     #[error("it names no key set")]
     NoKeySet,
+    #[error("it took longer than {} s", READING.as_secs())]
+    Slow,
 }
 
 /// `None` when no key is fit for the token: a newer set may have one.

@@ -6,6 +6,8 @@ mod claims;
 mod fetch;
 mod jws;
 mod keys;
+#[cfg(test)]
+mod tests;
 
 use crate::config::{Scope, oidc};
 use crate::domain::clock::Clock;
