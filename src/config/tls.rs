@@ -2,6 +2,7 @@
 
 use super::Config;
 use super::safety::{Notice, Unsafe, refuse};
+use crate::domain::distinguished_name::DistinguishedName;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,8 +46,15 @@ pub struct WebClient {
     /// As the audit trail names it.
     pub name: String,
     /// RFC 4514, as `openssl x509 -noout -subject -nameopt RFC2253` prints it after `subject=`.
-    pub subject: String,
+    #[serde(deserialize_with = "name")]
+    pub subject: DistinguishedName,
     pub scopes: Vec<Scope>,
+}
+
+fn name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DistinguishedName, D::Error> {
+    let line = String::deserialize(deserializer)?;
+    let wrong = |error| serde::de::Error::custom(format!("{line:?} is no subject as openssl prints it: {error}"));
+    DistinguishedName::parse(&line).map_err(wrong)
 }
 
 /// What a caller of `[web]` may do.
@@ -160,6 +168,10 @@ mod tests {
             let message = verdict(&text).expect_err(&text);
             assert!(message.contains(expected), "{text:?} gave {message:?}");
         }
+        let twice = format!("{ca}{}{}", client("a", "CN=a+O=b", "\"read\""), client("b", "O=b+commonName=a", "\"read\""));
+        assert!(verdict(&twice).unwrap_err().contains("twice"), "however it is written");
+        let unreadable = toml::from_str::<Config>(&format!("{ca}{}", client("a", "O = b, CN = a", "\"read\"")));
+        assert!(unreadable.unwrap_err().to_string().contains("no space between them"));
         assert!(verdict(&ca).unwrap()[0].contains("without effect"));
         let good = format!("{ca}client_certificate = \"required\"\n{}", client("a", "CN=a", "\"read\", \"write\""));
         assert_eq!(verdict(&good), Ok(Vec::new()));

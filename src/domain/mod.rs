@@ -8,6 +8,7 @@ pub mod byte_order;
 pub mod clock;
 pub mod codestream;
 pub mod compose;
+pub mod distinguished_name;
 pub mod explicit;
 pub mod failure;
 pub mod file_meta;

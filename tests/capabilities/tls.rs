@@ -3,6 +3,7 @@
 use crate::support::pki::{self, Authority, Identity};
 use crate::support::{Bridge, Dataset, Http, Spawned, link};
 use bluebridge::config::{ClientCertificate, Scope, Tls, WebClient, WebTls};
+use bluebridge::domain::distinguished_name::DistinguishedName;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -35,7 +36,7 @@ impl Hospital {
             config.web.client = client_certificate
                 .map(|_| WebClient {
                     name: "viewer-1".into(),
-                    subject: "CN=viewer 1,O=Example Hospital".into(),
+                    subject: DistinguishedName::parse("CN=viewer 1,O=Example Hospital").unwrap(),
                     scopes: vec![Scope::Read],
                 })
                 .into_iter()

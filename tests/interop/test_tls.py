@@ -1,6 +1,7 @@
 """HTTPS with other people's clients: curl, openssl s_client, dicomweb-client."""
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -29,7 +30,7 @@ def issue(folder: Path, ca: str, name: str, subject: str, *, days: int = 20, kin
     request, extensions = folder / f"{name}.csr", folder / f"{name}.ext"
     extensions.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
     new = ["-newkey", kind] if kind.startswith("rsa") else ["-newkey", "ec", "-pkeyopt", f"ec_paramgen_curve:{kind}"]
-    made = openssl("req", "-new", *new, "-nodes", "-subj", subject, "-keyout", folder / f"{name}.new", "-out", request)
+    made = openssl("req", "-new", "-utf8", *new, "-nodes", "-subj", subject, "-keyout", folder / f"{name}.new", "-out", request)
     assert made.returncode == 0, made.stderr
     made = openssl("x509", "-req", "-in", request, "-CA", folder / f"{ca}.pem", "-CAkey", folder / f"{ca}.key",
                    "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", folder / f"{name}.crt")
@@ -121,6 +122,27 @@ def test_a_certificate_opens_what_its_entry_says(secure):
     assert curl(secure, *shown("viewer"), f"https://127.0.0.1:{secure.web}/api/v1/links").stdout == "403 2"
     # The site's own CA issues no clients.
     assert curl(secure, *shown("server"), studies).returncode != 0
+
+
+SUBJECTS = ["/O=Spital Zürich/CN=a", "/postalCode=8000/O=Hosp/CN=b", "/organizationIdentifier=NTRCH-1/CN=c",
+            "/O=Hosp/CN=d+OU=radiology+L=x", "/O=Hosp/dnQualifier=7/initials=AB/description=z/CN=e",
+            "/O=Hosp/CN=f/emailAddress=a@b.ch", "/O=Hosp, North \"x\" <y>;/CN=#g = \\\\ ", "/1.3.6.1.4.1.311.60.2.1.3=CH/2.5.4.3=h",
+            "/O=H/serialNumber=12/CN=i/GN=G/SN=S/UID=u/uid=w/DC=d/street=s/title=t/L=l/ST=st/C=CH"]
+
+
+def test_a_subject_is_configured_as_openssl_prints_it(tmp_path):
+    b, entries = Secure(tmp_path), ""
+    for at, subject in enumerate(SUBJECTS):
+        issue(tmp_path, "clients", f"c{at}", subject, kind="prime256v1")
+        printed = openssl("x509", "-in", tmp_path / f"c{at}.pem", "-noout", "-subject", "-nameopt", "RFC2253").stdout
+        line = json.dumps(printed.removeprefix("subject=").rstrip("\n"))
+        entries += f'[[web.client]]\nname = "c{at}"\nsubject = {line}\nscopes = ["read"]\n'
+    b.config.write_text(b.config.read_text().replace("[patient.tls]", f"{entries}[patient.tls]"))
+    b.start()
+    for at, subject in enumerate(SUBJECTS):
+        shown = ["--cert", str(tmp_path / f"c{at}.pem"), "--key", str(tmp_path / f"c{at}.key")]
+        assert curl(b, *shown, f"{b.root}/studies").stdout == "204 2", subject
+    assert b.stop() == 0
 
 
 @pytest.mark.parametrize("port", ["web", "patient"])

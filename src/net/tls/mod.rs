@@ -18,6 +18,7 @@ pub use tokio_rustls::server::TlsStream;
 pub use watch::watch;
 
 use super::admission::Admission;
+use crate::domain::distinguished_name::DistinguishedName;
 use files::Fingerprint;
 use rustls::SupportedProtocolVersion;
 use rustls::crypto::CryptoProvider;
@@ -66,8 +67,8 @@ struct Served {
 /// What the other end has shown; `None` when it was not asked or had nothing to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// RFC 4514. Its issuer, its time and its possession have been checked.
-    pub subject: String,
+    /// Its issuer, its time and its possession have been checked.
+    pub subject: DistinguishedName,
 }
 
 impl Tls {
