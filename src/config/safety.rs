@@ -116,6 +116,12 @@ fn patient(config: &Config) -> Result<(), Unsafe> {
     let patient = &config.patient;
     let url = &patient.public_url;
     origin("[patient] public_url", url)?;
+    if url.split_once("://").is_some_and(|(_, rest)| rest.contains('/')) {
+        return refuse(format!(
+            "[patient] public_url is {url}: its pages are at the root of a host, so give them a host name of their own \
+             (https://images.example.org) and leave the path out"
+        ));
+    }
     let https = url.starts_with("https://");
     if !https && !is_loopback_host(host_of(url)) {
         return refuse(format!(
@@ -303,6 +309,7 @@ mod tests {
             ("[patient]\npublic_url = \"http://images.example.org\"", "must begin with https://"),
             ("[patient]\nlisten = \"0.0.0.0:80\"\npublic_url = \"https://images.example.org\"", "trusted_proxies"),
             ("[patient]\npublic_url = \"images.example.org\"", "write an address"),
+            ("[patient]\npublic_url = \"https://example.org/images\"", "leave the path out"),
             ("[link]\nexpires = \"91d\"", "longer than expires_max"),
             ("[link]\nwrong_tries_lifetime = 101", "1 to 100"),
             ("[[route]]\nforward_to = [\"pacs\"]", "no [[destination]]"),

@@ -23,6 +23,7 @@ fn a_wrong_configuration_is_one_sentence_and_exit_2() {
         ("[limits]\nidle_timeout = 60", "write 90s"),
         ("[dicom]\nlisten = '0.0.0.0:11112'", "[[dicom.peer]]"),
         ("[patient]\nlisten = '0.0.0.0:8081'", "https://"),
+        ("[patient]\npublic_url = 'https://example.org/images'", "leave the path out"),
         ("[web.tls]\ncertificate = 'c'\nkey = 'k'", "[web.tls]"),
         (in_use.as_str(), "in use"),
     ];
