@@ -101,17 +101,25 @@ fn is_patient_id(id: &str) -> bool {
     !id.trim().is_empty() && id.chars().count() <= PATIENT_ID_MAX && !id.chars().any(|c| c.is_control() || c == '\\')
 }
 
-/// A claim by its name, or by a path through objects.
+/// A claim by its name, or by a path through objects. `None` when it is not there; null is there, and so is a
+/// path that ends early.
 fn at<'a>(claims: &'a Claims, name: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(name) {
-        return Some(value).filter(|value| !value.is_null());
+        return Some(value);
     }
-    let mut steps = name.split('.');
-    let mut value = claims.get(steps.next()?)?;
-    for step in steps {
-        value = value.as_object()?.get(step)?;
+    let mut within = claims;
+    let mut steps = name.split('.').peekable();
+    while let Some(step) = steps.next() {
+        let value = within.get(step)?;
+        if steps.peek().is_none() {
+            return Some(value);
+        }
+        match value {
+            Value::Object(deeper) => within = deeper,
+            _ => return Some(&Value::Null),
+        }
     }
-    Some(value).filter(|value| name.contains('.') && !value.is_null())
+    None
 }
 
 fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
@@ -245,6 +253,14 @@ mod tests {
         let free = config("patient_claim = \"patient\"\nrestriction = \"optional\"");
         assert_eq!(outcome(&free, json!({})).unwrap().restriction, None);
         assert_eq!(outcome(&free, json!({"patient": ""})).err(), Some(Refusal::Restriction));
+        let paths = config("patient_claim = \"fhir.patient\"\nstudy_claim = \"study\"\nrestriction = \"optional\"");
+        assert_eq!(outcome(&paths, json!({"fhir": {}})).unwrap().restriction, None);
+        for empty in [json!({"study": null}), json!({"fhir": null}), json!({"fhir": 1}), json!({"fhir": {"patient": null}})] {
+            // As a token says it: `claims` would leave a null out.
+            let mut sent = claims(json!({}));
+            sent.extend(empty.as_object().unwrap().clone());
+            assert_eq!(check(&paths, &sent, NOW).err(), Some(Refusal::Restriction), "{empty}");
+        }
     }
 
     #[test]
