@@ -23,8 +23,13 @@ impl BaseUrl {
     }
     /// The path in front of every route: empty, or what a proxy has put there.
     pub fn path(&self) -> &str {
-        let behind_scheme = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
-        behind_scheme.find('/').and_then(|at| behind_scheme.get(at..)).unwrap_or_default()
+        self.0.get(self.origin().len()..).unwrap_or_default()
+    }
+    /// Scheme and authority, as a browser writes Origin.
+    pub fn origin(&self) -> &str {
+        let authority = self.0.find("://").map_or(0, |at| at + 3);
+        let end = self.0.get(authority..).and_then(|rest| rest.find('/')).map_or(self.0.len(), |at| authority + at);
+        self.0.get(..end).unwrap_or_default()
     }
     /// The root of the DICOMweb services.
     pub fn dicomweb(&self) -> String {

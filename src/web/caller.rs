@@ -1,16 +1,16 @@
 //! Who is asking, and for what they are allowed to ask (design §4). A caller is the control socket's
 //! owner, the bearer of a token, someone at this very machine when the configuration says so, or nobody.
 
-use super::Web;
+use super::base_url::BaseUrl;
 use super::problem::Problem;
-use super::serve::{Peer, trusts};
+use super::serve::{Peer, Shown, trusts};
+use super::{Web, cors};
 use crate::access::oidc::Verified;
 use crate::audit::{Actor, RecordId};
 use crate::config::{self, Anonymous};
 use crate::domain::arrival::Uploader;
 use crate::domain::restriction::Restriction;
 use crate::domain::uid::StudyInstanceUid;
-use crate::net::tls::ClientCertificate;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Uri, header};
@@ -247,10 +247,22 @@ pub fn subject(verified: Verified) -> Caller {
     Caller::new(Kind::Subject { head, name }, scopes).restricted_to(verified.restriction)
 }
 
-/// Whom a certificate stands for: the entry with its very subject. That it is good has been checked in
-/// the handshake; one that no entry names is worth nothing here.
-pub fn certified(web: &config::Web, certificate: &ClientCertificate) -> Option<Caller> {
+/// Whom the certificate of a request stands for: the entry with its very subject. That it is good has been
+/// checked in the handshake; one that no entry names is worth nothing here. A browser shows it for every page
+/// that makes it ask, so what a foreign page sends gets nothing from it.
+pub fn certified(web: &config::Web, peer: Peer, request: &Parts) -> Option<Caller> {
+    let Shown(certificate) = request.extensions.get()?;
     let client = web.client.iter().find(|client| client.subject == certificate.subject)?;
+    let base = BaseUrl::of(web, Some(peer), &request.uri, &request.headers);
+    // The address that was asked is our own too, when `public_url` is another; certificates come by HTTPS only.
+    let asked = authority_of(&request.uri, &request.headers);
+    let ours = |origin: &str| {
+        origin.eq_ignore_ascii_case(base.origin())
+            || asked.is_some_and(|asked| origin.strip_prefix("https://").is_some_and(|at| at.eq_ignore_ascii_case(asked)))
+    };
+    if !page_allowed(web, &request.headers, ours) {
+        return None;
+    }
     let scopes = client.scopes.iter().fold(Scopes::NONE, |scopes, scope| scopes.with((*scope).into()));
     Some(Caller::new(Kind::Certificate { name: client.name.clone() }, scopes))
 }
@@ -264,7 +276,7 @@ pub fn anonymous_allowed(web: &config::Web, peer: Peer, uri: &Uri, headers: &Hea
         && remote.ip().is_loopback()
         && !was_forwarded(headers)
         && host_of(uri, headers).is_some_and(is_loopback_name)
-        && origin_allowed(web, headers)
+        && page_allowed(web, headers, is_loopback_origin)
 }
 
 /// `anonymous = "loopback"`, and nothing that makes loopback mean something else: behind a proxy every
@@ -284,17 +296,14 @@ fn was_forwarded(headers: &HeaderMap) -> bool {
     })
 }
 
-fn origin_allowed(web: &config::Web, headers: &HeaderMap) -> bool {
+/// Whether the page that sent a request, if one did, is ours or one of `cors_origins`.
+fn page_allowed(web: &config::Web, headers: &HeaderMap, ours: impl Fn(&str) -> bool) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
     if origins.peek().is_none() {
         // A page of another site that loads a picture or follows a link sends no Origin, but says so here.
         return headers.get("sec-fetch-site").is_none_or(|site| site != "cross-site");
     }
-    origins.all(|origin| {
-        origin
-            .to_str()
-            .is_ok_and(|origin| web.cors_origins.iter().any(|allowed| allowed == origin) || is_loopback_origin(origin))
-    })
+    origins.all(|origin| origin.to_str().is_ok_and(|origin| cors::lists(web, origin) || ours(origin)))
 }
 
 /// A page that this machine serves itself.
@@ -302,17 +311,22 @@ fn is_loopback_origin(origin: &str) -> bool {
     origin.parse::<Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.host().is_some_and(is_loopback_name))
 }
 
-/// Host without its port: HTTP/2 `:authority`, or the one Host header.
+/// Host without its port.
 pub fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    match uri.authority() {
+        Some(authority) => Some(authority.host()),
+        None => without_port(authority_of(uri, headers)?),
+    }
+}
+
+/// HTTP/2 `:authority`, or the one Host header.
+fn authority_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     if let Some(authority) = uri.authority() {
-        return Some(authority.host());
+        return Some(authority.as_str());
     }
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next()?.to_str().ok()?;
-    if hosts.next().is_some() {
-        return None;
-    }
-    without_port(host)
+    hosts.next().is_none().then_some(host)
 }
 
 fn without_port(host: &str) -> Option<&str> {
@@ -380,6 +394,8 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::distinguished_name::DistinguishedName;
+    use crate::net::tls::ClientCertificate;
     use axum::http::HeaderName;
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -421,6 +437,47 @@ mod tests {
             assert_eq!(anonymous_allowed(&web, from(peer), &path(), &sent), *expected, "{peer} {sent:?}");
         }
         assert!(!anonymous_allowed(&web, Peer::Control { uid: 0 }, &path(), &headers(&[("host", "localhost")])));
+    }
+
+    #[test]
+    fn what_a_foreign_page_sends_gets_nothing_from_a_certificate() {
+        let subject = DistinguishedName::parse("CN=viewer").unwrap();
+        let (name, scopes) = ("viewer".to_owned(), vec![config::Scope::Delete]);
+        let (certificate, key) = ("c".into(), "k".into());
+        let tls = config::WebTls { certificate, key, client_ca: None, client_certificate: Default::default() };
+        let web = config::Web {
+            client: vec![config::WebClient { name, subject: subject.clone(), scopes }],
+            cors_origins: vec!["https://ohif.example".into()],
+            public_url: Some("https://images.example.org/bb".into()),
+            allowed_hosts: vec!["pacs.lan".into()],
+            tls: Some(tls),
+            ..config::Web::default()
+        };
+        let (origin, site) = ("origin", "sec-fetch-site");
+        let cases: &[(&[(&str, &str)], bool)] = &[
+            (&[], true),
+            (&[(site, "none")], true),
+            (&[(site, "same-origin")], true),
+            (&[(site, "cross-site")], false),
+            (&[(origin, "https://evil.example")], false),
+            (&[(origin, "https://evil.example"), (site, "same-origin")], false),
+            (&[(origin, "null")], false),
+            (&[(origin, "http://localhost:3000")], false),
+            (&[(origin, "https://images.example.org")], true),
+            (&[(origin, "http://images.example.org")], false),
+            (&[(origin, "https://images.example.org:444")], false),
+            (&[(origin, "https://pacs.lan:8443")], true),
+            (&[(origin, "https://pacs.lan")], false),
+            (&[(origin, "https://ohif.example"), (site, "cross-site")], true),
+            (&[(origin, "https://ohif.example"), (origin, "https://evil.example")], false),
+        ];
+        for (sent, known) in cases {
+            let (mut request, ()) = axum::http::Request::new(()).into_parts();
+            request.headers = headers(sent);
+            request.headers.insert("host", "pacs.lan:8443".parse().unwrap());
+            request.extensions.insert(Shown(ClientCertificate { subject: subject.clone() }.into()));
+            assert_eq!(certified(&web, from("10.1.1.1:9"), &request).is_some(), *known, "{sent:?}");
+        }
     }
 
     #[test]

@@ -18,9 +18,12 @@ const MAX_AGE_S: u32 = 86_400;
 /// The Origin of a request when the configuration lists it.
 pub(super) fn allowed_origin(web: &config::Web, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
-    let text = origin.to_str().ok()?;
-    let listed = web.cors_origins.iter().any(|allowed| allowed.trim_end_matches('/').eq_ignore_ascii_case(text));
-    listed.then(|| origin.clone())
+    origin.to_str().is_ok_and(|text| lists(web, text)).then(|| origin.clone())
+}
+
+/// Whether the configuration lists an origin.
+pub(super) fn lists(web: &config::Web, origin: &str) -> bool {
+    web.cors_origins.iter().any(|allowed| allowed.trim_end_matches('/').eq_ignore_ascii_case(origin))
 }
 
 /// Whether a browser asks for a page what that may ask (Fetch standard §4.8).

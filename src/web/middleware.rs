@@ -4,7 +4,7 @@
 use super::caller::{self, Caller, Kind, Scopes};
 use super::linger::Lingering;
 use super::problem::{Problem, no_such_method, no_such_resource};
-use super::serve::{Peer, Shown};
+use super::serve::Peer;
 use super::{Web, capabilities, cors, restricted};
 use crate::access::bearer;
 use crate::domain::restriction::Restriction;
@@ -204,7 +204,7 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
         return Ok(Caller::new(Kind::Token { id: bearer.token_id }, scopes).restricted_to(only));
     }
     // After the token: who sends one wants to be taken for its bearer.
-    if let Some(known) = request.extensions.get::<Shown>().and_then(|shown| caller::certified(&web.config, &shown.0)) {
+    if let Some(known) = caller::certified(&web.config, peer, request) {
         return Ok(known);
     }
     if caller::anonymous_allowed(&web.config, peer, &request.uri, headers) {

@@ -122,6 +122,16 @@ async fn a_certificate_that_the_configuration_names_is_a_caller() {
     let both = client.get(&studies).bearer_auth("bbt_nonsense").send().await.unwrap();
     assert_eq!(both.status().as_u16(), 401);
 
+    // Nor is a page of another site, which a browser lets ask with its user's certificate.
+    let sent = async |name: &str, value: &str| {
+        client.get(&studies).header(name, value).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(sent("origin", "https://evil.example").await, 401);
+    assert_eq!(sent("sec-fetch-site", "cross-site").await, 401);
+    assert_eq!(sent("origin", &format!("https://{}", bridge.running.web)).await, 200, "our own page");
+    let form = client.post(&links).header("origin", "https://evil.example").body("x=1").send().await.unwrap();
+    assert_eq!(form.status().as_u16(), 401);
+
     let trail = bridge.stop_and_read_trail().await;
     assert!(trail.iter().any(|row| row.contains(r#""actor":"certificate","actor_id":"viewer-1""#)), "{trail:?}");
 }

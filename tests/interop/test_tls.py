@@ -145,6 +145,16 @@ def test_a_subject_is_configured_as_openssl_prints_it(tmp_path):
     assert b.stop() == 0
 
 
+def test_what_a_foreign_page_sends_gets_nothing_from_a_certificate(secure):
+    shown = ["--cert", str(secure.folder / "viewer.pem"), "--key", str(secure.folder / "viewer.key")]
+    links = f"https://127.0.0.1:{secure.web}/api/v1/links"
+    for header in ("Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"):
+        assert curl(secure, *shown, "-H", header, f"{secure.root}/studies").stdout == "401 2", header
+        assert curl(secure, *shown, "-H", header, "-d", "x=1", links).stdout == "401 2", header
+    own = ["-H", f"Origin: https://127.0.0.1:{secure.web}", "-H", "Sec-Fetch-Site: same-origin"]
+    assert curl(secure, *shown, *own, f"{secure.root}/studies").stdout != "401 2"
+
+
 @pytest.mark.parametrize("port", ["web", "patient"])
 def test_nothing_older_than_tls_1_2_is_spoken(secure, port):
     at = f"127.0.0.1:{getattr(secure, port)}"
