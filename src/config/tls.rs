@@ -168,7 +168,8 @@ mod tests {
             let message = verdict(&text).expect_err(&text);
             assert!(message.contains(expected), "{text:?} gave {message:?}");
         }
-        let twice = format!("{ca}{}{}", client("a", "CN=a+O=b", "\"read\""), client("b", "O=b+commonName=a", "\"read\""));
+        let twice =
+            format!("{ca}{}{}", client("a", "CN=a+O=b", "\"read\""), client("b", "O=b+commonName=a", "\"read\""));
         assert!(verdict(&twice).unwrap_err().contains("twice"), "however it is written");
         let unreadable = toml::from_str::<Config>(&format!("{ca}{}", client("a", "O = b, CN = a", "\"read\"")));
         assert!(unreadable.unwrap_err().to_string().contains("no space between them"));

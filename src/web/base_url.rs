@@ -3,6 +3,7 @@
 
 use super::Web;
 use super::caller::host_of;
+use super::forwarded::parameter;
 use super::middleware::Given;
 use super::serve::{Peer, trusts};
 use crate::config;
@@ -92,14 +93,11 @@ impl Place {
             value.rsplit(',').next().map(str::trim).filter(|value| !value.is_empty())
         };
         if let Some(entry) = text("forwarded") {
-            for pair in entry.split(';') {
-                let Some((name, value)) = pair.split_once('=') else { continue };
-                let value = value.trim().trim_matches('"');
-                match name.trim().to_ascii_lowercase().as_str() {
-                    "proto" => self.set_scheme(value),
-                    "host" => self.set_authority(value),
-                    _ => {}
-                }
+            if let Some(scheme) = parameter(entry, "proto") {
+                self.set_scheme(scheme);
+            }
+            if let Some(host) = parameter(entry, "host") {
+                self.set_authority(host);
             }
         }
         if let Some(scheme) = text("x-forwarded-proto") {

@@ -2,6 +2,7 @@
 //! owner, the bearer of a token, someone at this very machine when the configuration says so, or nobody.
 
 use super::base_url::BaseUrl;
+use super::forwarded::Sender;
 use super::problem::Problem;
 use super::serve::{Peer, Shown, trusts};
 use super::{Web, cors};
@@ -220,10 +221,7 @@ impl Reader {
 
 /// Where a request comes from; the control socket has no address.
 pub fn address(request: &Extensions) -> Option<IpAddr> {
-    match request.get::<Peer>() {
-        Some(Peer::Tcp { remote, .. }) => Some(remote.ip()),
-        Some(Peer::Control { .. }) | None => None,
-    }
+    request.get::<Sender>().map(|sender| sender.0)
 }
 
 allowed!(
@@ -258,7 +256,8 @@ pub fn certified(web: &config::Web, peer: Peer, request: &Parts) -> Option<Calle
     let asked = authority_of(&request.uri, &request.headers);
     let ours = |origin: &str| {
         origin.eq_ignore_ascii_case(base.origin())
-            || asked.is_some_and(|asked| origin.strip_prefix("https://").is_some_and(|at| at.eq_ignore_ascii_case(asked)))
+            || asked
+                .is_some_and(|asked| origin.strip_prefix("https://").is_some_and(|at| at.eq_ignore_ascii_case(asked)))
     };
     if !page_allowed(web, &request.headers, ours) {
         return None;

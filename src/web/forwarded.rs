@@ -20,7 +20,11 @@ impl Sender {
         let (listed, standard) = (lines("x-forwarded-for"), lines("forwarded"));
         let hops: Vec<Option<IpAddr>> = match listed.is_empty() {
             false => listed.iter().flat_map(|line| line.split(',')).map(node).collect(),
-            true => standard.iter().flat_map(|line| line.split(',')).map(|hop| parameter(hop, "for").and_then(node)).collect(),
+            true => standard
+                .iter()
+                .flat_map(|line| line.split(','))
+                .map(|hop| parameter(hop, "for").and_then(node))
+                .collect(),
         };
         for hop in hops.into_iter().rev() {
             match hop.map(|hop| hop.to_canonical()) {
@@ -58,8 +62,8 @@ mod tests {
         let proxies = ["10.9.0.0/16".parse().unwrap(), "::1/128".parse().unwrap()];
         let (proxy, stranger, far) = ("10.9.0.1", "10.8.0.1", "203.0.113.7");
         let list = "x-forwarded-for";
-        type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
-        let cases: &[Case] = &[
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+        let cases: &[Case<'_>] = &[
             (stranger, &[(list, far)], stranger),
             (proxy, &[], proxy),
             (proxy, &[(list, far)], far),

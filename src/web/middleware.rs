@@ -2,6 +2,7 @@
 //! may take, panics, security headers, and one log line that names the route and never the URL.
 
 use super::caller::{self, Caller, Kind, Scopes};
+use super::forwarded::Sender;
 use super::linger::Lingering;
 use super::problem::{Problem, no_such_method, no_such_resource};
 use super::serve::Peer;
@@ -87,6 +88,10 @@ where
     let method = parts.method.clone();
     let origin = cors::allowed_origin(&web.config, &parts.headers);
     parts.extensions.insert(id);
+    if let Some(Peer::Tcp { remote, .. }) = parts.extensions.get::<Peer>() {
+        let sender = Sender::of(&web.config.trusted_proxies, remote.ip(), &parts.headers);
+        parts.extensions.insert(sender);
+    }
 
     let upload = is_upload(&method, route.as_ref());
     let body = if upload { Lingering::over(body) } else { body };

@@ -13,6 +13,7 @@ mod conditional;
 pub mod control;
 mod cors;
 pub mod dicomweb;
+pub mod forwarded;
 mod front;
 pub mod limits;
 mod linger;

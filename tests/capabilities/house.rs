@@ -1,6 +1,6 @@
 //! Start, stop, refusal to start, operations.
 
-use crate::support::{Bridge, Spawned};
+use crate::support::{Bridge, Dataset, Spawned};
 use std::process::Command;
 
 fn serve_with(text: &str) -> (Option<i32>, String) {
@@ -148,4 +148,20 @@ fn check_says_what_a_start_would_meet() {
     let done = daemon.cli(&["check"]);
     assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stdout));
     assert!(String::from_utf8_lossy(&done.stdout).contains("held by the daemon that is running"));
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_trail_names_who_asked() {
+    let proxies = || vec!["127.0.0.1/32".parse().unwrap()];
+    let bridge = Bridge::start_with(|config| config.web.trusted_proxies = proxies()).await;
+    let image = Dataset::ct();
+    assert_eq!(bridge.modality("CT1").store(&image).await, 0);
+    let made = bridge.control("POST", "/api/v1/tokens", r#"{"name":"portal"}"#).await;
+    let token = format!("Bearer {}", made["token"].as_str().unwrap());
+    let path = format!("{}/metadata", image.study_path());
+    let said = [("authorization", token.as_str()), ("x-forwarded-for", "1.1.1.1, 203.0.113.7")];
+    assert_eq!(bridge.web().get_with(&path, &said).await.status, 200);
+    let trail = bridge.stop_and_read_trail().await;
+    let read = trail.iter().find(|row| row.contains("instances-read")).unwrap();
+    assert!(read.contains("203.0.113.7") && !read.contains("127.0.0.1"), "{read}");
 }

@@ -255,7 +255,9 @@ mod tests {
         assert_eq!(outcome(&free, json!({"patient": ""})).err(), Some(Refusal::Restriction));
         let paths = config("patient_claim = \"fhir.patient\"\nstudy_claim = \"study\"\nrestriction = \"optional\"");
         assert_eq!(outcome(&paths, json!({"fhir": {}})).unwrap().restriction, None);
-        for empty in [json!({"study": null}), json!({"fhir": null}), json!({"fhir": 1}), json!({"fhir": {"patient": null}})] {
+        for empty in
+            [json!({"study": null}), json!({"fhir": null}), json!({"fhir": 1}), json!({"fhir": {"patient": null}})]
+        {
             // As a token says it: `claims` would leave a null out.
             let mut sent = claims(json!({}));
             sent.extend(empty.as_object().unwrap().clone());

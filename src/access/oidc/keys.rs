@@ -85,11 +85,7 @@ impl Keys {
     }
 
     /// Calls `verify` with the keys that may have made the token, until one has.
-    pub async fn verify<T>(
-        &self,
-        jws: &Jws<'_>,
-        verify: impl Fn(&Key) -> Result<T, Refusal>,
-    ) -> Result<T, OidcError> {
+    pub async fn verify<T>(&self, jws: &Jws<'_>, verify: impl Fn(&Key) -> Result<T, Refusal>) -> Result<T, OidcError> {
         let wanted_at = Instant::now();
         if self.is_due() {
             self.read_again(wanted_at).await;

@@ -41,8 +41,7 @@ impl House {
         let (discovery, shown) = (json!({ "issuer": url, "jwks_uri": format!("{url}/certs") }), published.clone());
         let discovery = get(move || async move { axum::Json(discovery) });
         let certs = get(move || async move { axum::Json(json!({ "keys": *shown.lock().unwrap() })) });
-        let router =
-            axum::Router::new().route("/.well-known/openid-configuration", discovery).route("/certs", certs);
+        let router = axum::Router::new().route("/.well-known/openid-configuration", discovery).route("/certs", certs);
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let config = toml::from_str(&format!("issuer = {url:?}\naudience = \"bluebridge\"")).unwrap();
         let oidc = Oidc::open(config, Clock::system()).unwrap();

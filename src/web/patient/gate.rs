@@ -3,7 +3,8 @@
 
 use super::PatientWeb;
 use super::pages::{self, Reader};
-use crate::web::serve::{Peer, trusts};
+use crate::web::forwarded::Sender;
+use crate::web::serve::Peer;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -22,8 +23,10 @@ pub(super) async fn pass(State(web): State<PatientWeb>, mut request: Request, ne
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "none".into());
-    let peer = request.extensions().get::<Peer>().copied();
-    let from = address(peer, request.headers(), &web);
+    let from = match request.extensions().get::<Peer>() {
+        Some(Peer::Tcp { remote, .. }) => Sender::of(&web.patient.trusted_proxies, remote.ip(), request.headers()).0,
+        Some(Peer::Control { .. }) | None => Ipv4Addr::LOCALHOST.into(),
+    };
     request.extensions_mut().insert(From(from));
     let reader = Reader::of(&web, request.headers());
 
@@ -81,27 +84,6 @@ pub(super) fn without_port(authority: &str) -> &str {
         Some(colon) => authority.get(..bracketed.len() + colon).unwrap_or(authority),
         None => authority,
     }
-}
-
-/// The peer, or behind a trusted proxy the nearest address of `X-Forwarded-For` that is none of them.
-fn address(peer: Option<Peer>, headers: &HeaderMap, web: &PatientWeb) -> IpAddr {
-    let Some(Peer::Tcp { remote, .. }) = peer else { return IpAddr::V4(Ipv4Addr::LOCALHOST) };
-    let proxies = &web.patient.trusted_proxies;
-    if !trusts(proxies, remote.ip()) {
-        return remote.ip();
-    }
-    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
-    let hops = lines.iter().flat_map(|line| line.split(',')).map(|hop| hop.trim().parse::<IpAddr>().ok());
-    let hops: Vec<Option<IpAddr>> = hops.collect();
-    for hop in hops.into_iter().rev() {
-        match hop.map(|hop| hop.to_canonical()) {
-            Some(hop) if trusts(proxies, hop) => {}
-            Some(hop) => return hop,
-            // What stands before something unreadable was written by nobody we trust.
-            None => break,
-        }
-    }
-    remote.ip()
 }
 
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
