@@ -2,7 +2,7 @@
 //! owner, the bearer of a token, someone at this very machine when the configuration says so, or nobody.
 
 use super::base_url::BaseUrl;
-use super::forwarded::Sender;
+use super::forwarded::{self, Sender};
 use super::problem::Problem;
 use super::serve::{Peer, Shown, trusts};
 use super::{Web, cors};
@@ -269,13 +269,13 @@ pub fn certified(web: &config::Web, peer: Peer, request: &Parts) -> Option<Calle
 /// Whether a request without a token speaks for someone at this machine: the TCP peer is loopback, no
 /// proxy passed it on, Host is a loopback name (a name that an attacker's DNS points here is not), and
 /// no foreign page sent it.
-pub fn anonymous_allowed(web: &config::Web, peer: Peer, uri: &Uri, headers: &HeaderMap) -> bool {
+pub fn anonymous_allowed(web: &config::Web, peer: Peer, request: &Parts) -> bool {
     let Peer::Tcp { remote, .. } = peer else { return false };
     anonymous_in_force(web)
         && remote.ip().is_loopback()
-        && !was_forwarded(headers)
-        && host_of(uri, headers).is_some_and(is_loopback_name)
-        && page_allowed(web, headers, is_loopback_origin)
+        && !forwarded::was(request)
+        && host_of(&request.uri, &request.headers).is_some_and(is_loopback_name)
+        && page_allowed(web, &request.headers, is_loopback_origin)
 }
 
 /// `anonymous = "loopback"`, and nothing that makes loopback mean something else: behind a proxy every
@@ -286,13 +286,6 @@ pub fn anonymous_in_force(web: &config::Web) -> bool {
         Some(url) => url.parse::<Uri>().ok().and_then(|uri| uri.host().map(is_loopback_name)).unwrap_or(false),
     };
     web.anonymous == Anonymous::Loopback && web.trusted_proxies.is_empty() && public_is_local
-}
-
-fn was_forwarded(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| {
-        let name = name.as_str();
-        name == "forwarded" || name == "via" || name.starts_with("x-forwarded-")
-    })
 }
 
 /// Whether the page that sent a request, if one did, is ours or one of `cors_origins`.
@@ -395,10 +388,15 @@ mod tests {
     use super::*;
     use crate::domain::distinguished_name::DistinguishedName;
     use crate::net::tls::ClientCertificate;
-    use axum::http::HeaderName;
+    use axum::http::{HeaderName, Version};
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap())).collect()
+    }
+    fn request(sent: &[(&str, &str)]) -> Parts {
+        let (mut request, ()) = axum::http::Request::new(()).into_parts();
+        request.headers = headers(sent);
+        request
     }
     fn from(address: &str) -> Peer {
         Peer::Tcp { remote: address.parse().unwrap(), local: "10.0.0.5:8080".parse().unwrap() }
@@ -425,6 +423,10 @@ mod tests {
             (near, &[("host", "localhost"), ("x-forwarded-for", "127.0.0.1")], false),
             (near, &[("host", "localhost"), ("x-forwarded-anything", "")], false),
             (near, &[("host", "localhost"), ("via", "1.1 proxy")], false),
+            (near, &[("host", "127.0.0.1:8080"), ("x-real-ip", "203.0.113.7")], false),
+            (near, &[("host", "127.0.0.1:8080"), ("x-original-host", "pacs.example.org")], false),
+            (near, &[("host", "127.0.0.1:8080"), ("cf-connecting-ip", "203.0.113.7")], false),
+            (near, &[("host", "127.0.0.1:8080"), ("true-client-ip", "203.0.113.7")], false),
             (near, &[("host", "localhost.evil.example")], false),
             (near, &[("host", "rebound.example")], false),
             (near, &[], false),
@@ -432,10 +434,13 @@ mod tests {
             ("10.1.2.3:5000", &[("host", "localhost")], false),
         ];
         for (peer, sent, expected) in cases {
-            let sent = headers(sent);
-            assert_eq!(anonymous_allowed(&web, from(peer), &path(), &sent), *expected, "{peer} {sent:?}");
+            assert_eq!(anonymous_allowed(&web, from(peer), &request(sent)), *expected, "{peer} {sent:?}");
         }
-        assert!(!anonymous_allowed(&web, Peer::Control { uid: 0 }, &path(), &headers(&[("host", "localhost")])));
+        let mut plain = request(&[("host", "localhost")]);
+        assert!(!anonymous_allowed(&web, Peer::Control { uid: 0 }, &plain));
+        // What nginx speaks to what is behind it unless it is told otherwise, and no client any more.
+        plain.version = Version::HTTP_10;
+        assert!(!anonymous_allowed(&web, from(near), &plain));
     }
 
     #[test]
@@ -471,8 +476,7 @@ mod tests {
             (&[(origin, "https://ohif.example"), (origin, "https://evil.example")], false),
         ];
         for (sent, known) in cases {
-            let (mut request, ()) = axum::http::Request::new(()).into_parts();
-            request.headers = headers(sent);
+            let mut request = request(sent);
             request.headers.insert("host", "pacs.lan:8443".parse().unwrap());
             request.extensions.insert(Shown(ClientCertificate { subject: subject.clone() }.into()));
             assert_eq!(certified(&web, from("10.1.1.1:9"), &request).is_some(), *known, "{sent:?}");

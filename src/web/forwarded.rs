@@ -1,7 +1,8 @@
 //! What proxies say of a request: whom they have it from, and that it passed one at all.
 
 use super::serve::trusts;
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Version};
 use ipnet::IpNet;
 use std::net::{IpAddr, SocketAddr};
 
@@ -36,6 +37,29 @@ impl Sender {
         }
         Self(peer)
     }
+}
+
+/// Whether a proxy passed a request on, as far as one can tell: a proxy that adds nothing, speaks HTTP/1.1 and
+/// writes Host anew looks like a program of its own machine.
+pub fn was(request: &Parts) -> bool {
+    // HTTP/1.0 is what nginx speaks to what is behind it, unless it is told otherwise.
+    request.version <= Version::HTTP_10 || request.headers.keys().any(|name| is_of_proxies(name.as_str()))
+}
+
+fn is_of_proxies(name: &str) -> bool {
+    const NAMES: [&str; 10] = [
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-envoy-external-address",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "fastly-client-ip",
+        "cdn-loop",
+    ];
+    NAMES.contains(&name) || name.starts_with("x-forwarded-") || name.starts_with("x-original-")
 }
 
 /// A parameter of one element of `Forwarded` (RFC 7239 §4), without its quotes.

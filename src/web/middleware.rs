@@ -212,7 +212,7 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
     if let Some(known) = caller::certified(&web.config, peer, request) {
         return Ok(known);
     }
-    if caller::anonymous_allowed(&web.config, peer, &request.uri, headers) {
+    if caller::anonymous_allowed(&web.config, peer, request) {
         return Ok(Caller::LOOPBACK);
     }
     Ok(Caller::NOBODY)

@@ -35,33 +35,39 @@ class Front:
 {"".join(f"      proxy_set_header {header};" + chr(10) for header in headers)}    }}"""
             for prefix, headers in HEADERS.items()
         )
-        (folder / "nginx.conf").write_text(f"""
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
-events {{ worker_connections 64; }}
-http {{
-  access_log off; proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off; client_max_body_size 0;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+        servers = f"""
   server {{
     listen 127.0.0.1:{self.port} ssl;
     ssl_certificate {folder}/server.pem; ssl_certificate_key {folder}/server.key;{locations}
-  }}
-}}
-""")
-        self.process = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")])
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, (folder / "error.log").read_text()
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return
-            time.sleep(0.02)
-        raise AssertionError("nginx does not listen")
+  }}"""
+        self.process = nginx(folder, self.port, servers)
 
     def home(self, prefix: str) -> str:
         return f"https://localhost:{self.port}/{prefix}/"
 
     def root(self, prefix: str) -> str:
         return f"{self.home(prefix)}dicom-web"
+
+
+def nginx(folder, port: int, servers: str) -> subprocess.Popen:
+    """nginx in the foreground, once it listens."""
+    (folder / "nginx.conf").write_text(f"""
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
+events {{ worker_connections 64; }}
+http {{
+  access_log off; proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off; client_max_body_size 0;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;{servers}
+}}
+""")
+    process = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")])
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        assert process.poll() is None, (folder / "error.log").read_text()
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return process
+        time.sleep(0.02)
+    raise AssertionError("nginx does not listen")
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +153,18 @@ def test_nobody_is_let_in_for_coming_through_the_proxy(front, stored):
     for path in ("dicom-web/studies", "wado", f"dicom-web/studies/{stored['pacs'][0].StudyInstanceUID}"):
         answer = requests.get(front.home("pacs") + path, verify=front.ca, timeout=60)
         assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json"), path
+
+
+@pytest.mark.parametrize("bare", ["proxy_http_version 1.0;", "proxy_set_header X-Real-IP $remote_addr;",
+                                  "proxy_set_header Host $host;"])
+def test_nobody_is_taken_for_a_program_of_this_machine(shared, tmp_path, bare):
+    tmp_path.chmod(0o755)
+    port = free_port()
+    process = nginx(tmp_path, port, f"""
+  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{shared.web}; {bare} }} }}""")
+    try:
+        answer = requests.get(f"http://127.0.0.1:{port}/dicom-web/studies", headers={"Host": "pacs.example.org"}, timeout=60)
+        assert answer.status_code in (401, 421), answer.text
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
