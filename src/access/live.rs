@@ -4,14 +4,15 @@
 use super::token::LinkKey;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Live(Arc<Mutex<HashMap<LinkKey, State>>>);
 
 #[derive(Debug)]
 struct State {
-    downloads: u32,
+    places: Arc<Semaphore>,
     ended: watch::Sender<bool>,
 }
 
@@ -19,21 +20,60 @@ struct State {
 /// is seen by one or the other.
 #[derive(Debug)]
 pub struct Running {
+    ended: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+    // Dropped last: the link is forgotten when this was all.
+    _leaving: Leaving,
+}
+
+/// Forgets a link of which nothing runs and for which nobody waits.
+#[derive(Debug)]
+struct Leaving {
     live: Live,
     link: LinkKey,
-    ended: watch::Receiver<bool>,
 }
 
 impl Live {
     /// `None` when `at_once` downloads of the link are running.
     pub(super) fn enter(&self, link: LinkKey, at_once: u32) -> Option<Running> {
-        let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = links.entry(link).or_insert_with(|| State { downloads: 0, ended: watch::Sender::new(false) });
-        if state.downloads >= at_once {
+        let leaving = Leaving { live: self.clone(), link };
+        let place = self.places(link, at_once).try_acquire_owned().ok()?;
+        Some(self.running(place, leaving))
+    }
+
+    /// Waits up to `patience` for a place; `None` at once when `waiting` do already.
+    pub(super) async fn enter_within(
+        &self,
+        link: LinkKey,
+        at_once: u32,
+        waiting: usize,
+        patience: Duration,
+    ) -> Option<Running> {
+        let leaving = Leaving { live: self.clone(), link };
+        let places = self.places(link, at_once);
+        // Each place that is taken and each one that is waited for holds one, and so do the map and we.
+        let others = Arc::strong_count(&places).saturating_sub(2);
+        if others >= at_once as usize + waiting {
             return None;
         }
-        state.downloads += 1;
-        Some(Running { live: self.clone(), link, ended: state.ended.subscribe() })
+        let place = tokio::time::timeout(patience, places.acquire_owned()).await.ok()?.ok()?;
+        Some(self.running(place, leaving))
+    }
+
+    fn places(&self, link: LinkKey, at_once: u32) -> Arc<Semaphore> {
+        let new = || State { places: Arc::new(Semaphore::new(at_once as usize)), ended: watch::Sender::new(false) };
+        let mut links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        links.entry(link).or_insert_with(new).places.clone()
+    }
+
+    fn running(&self, place: OwnedSemaphorePermit, leaving: Leaving) -> Running {
+        let links = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // While a place is taken the link is not forgotten.
+        let ended = links
+            .get(&leaving.link)
+            .map_or_else(|| watch::Sender::new(true).subscribe(), |state| state.ended.subscribe());
+        drop(links);
+        Running { ended, _place: place, _leaving: leaving }
     }
 
     /// Ends what is running now; what begins from now on runs.
@@ -65,14 +105,11 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Leaving {
     fn drop(&mut self) {
         let mut links = self.live.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(state) = links.get_mut(&self.link) {
-            state.downloads = state.downloads.saturating_sub(1);
-            if state.downloads == 0 {
-                links.remove(&self.link);
-            }
+        if links.get(&self.link).is_some_and(|state| Arc::strong_count(&state.places) == 1) {
+            links.remove(&self.link);
         }
     }
 }
@@ -105,13 +142,38 @@ mod tests {
     }
 
     #[test]
-    fn a_third_download_waits_until_one_is_over() {
+    fn a_third_download_is_refused_until_one_is_over() {
         let live = Live::default();
         let link = LinkKey([1; 32]);
         let first = live.enter(link, 2).unwrap();
-        let _second = live.enter(link, 2).unwrap();
+        let second = live.enter(link, 2).unwrap();
         assert!(live.enter(link, 2).is_none());
         drop(first);
         assert!(live.enter(link, 2).is_some());
+        drop(second);
+        assert!(live.0.lock().unwrap().is_empty(), "and then nothing is kept of the link");
+    }
+
+    #[tokio::test]
+    async fn a_place_is_waited_for_by_a_few_and_not_for_ever() {
+        let live = Live::default();
+        let link = LinkKey([1; 32]);
+        let long = Duration::from_mins(1);
+        let first = live.enter_within(link, 1, 1, long).await.unwrap();
+        let second = tokio::spawn({
+            let live = live.clone();
+            async move { live.enter_within(link, 1, 1, long).await }
+        });
+        while Arc::strong_count(&live.places(link, 1)) < 4 {
+            tokio::task::yield_now().await;
+        }
+        assert!(live.enter_within(link, 1, 1, long).await.is_none(), "one waits already");
+        drop(first);
+        let second = second.await.unwrap().unwrap();
+        assert!(live.enter_within(link, 1, 1, Duration::from_millis(1)).await.is_none(), "not for ever");
+        live.end(link);
+        second.ended().await;
+        drop(second);
+        assert!(live.0.lock().unwrap().is_empty());
     }
 }

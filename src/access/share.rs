@@ -20,6 +20,9 @@ const BELIEVED: Duration = Duration::from_millis(900);
 const LINKS: usize = 4096;
 /// Requests of one link at once: six connections of a browser, for some people.
 const VIEWS: u32 = 64;
+/// So many more wait for a place, so long: behind a proxy that speaks HTTP/2 a viewer has 200 under way.
+const WAITING: usize = 192;
+const PATIENCE: Duration = Duration::from_secs(5);
 /// An answer that was begun within the budget may exceed it by this part: what wraps the bytes counts too.
 const WRAPPING: u64 = 16;
 
@@ -44,10 +47,10 @@ pub(super) struct Shares {
 /// Whether a request may be answered now.
 #[derive(Debug)]
 pub enum Viewing {
-    Go(Share, View),
+    Go(Share, Box<View>),
     /// No session, or its link is over.
     Nobody,
-    /// As many requests of this link are being answered as may.
+    /// As many requests of this link are being answered as may, and none has ended in time.
     Busy,
     /// The week's bytes are used up.
     Much {
@@ -74,7 +77,9 @@ impl Access {
         let now_ms = self.0.clock.now_ms();
         let Some(before) = self.0.sessions.find(cookie, now_ms) else { return Ok(Viewing::Nobody) };
         // Entered before the session is asked again: a revocation in between ends the one or the other.
-        let Some(running) = self.0.views.enter(before.link, VIEWS) else { return Ok(Viewing::Busy) };
+        let Some(running) = self.0.views.enter_within(before.link, VIEWS, WAITING, PATIENCE).await else {
+            return Ok(Viewing::Busy);
+        };
         let Some(session) = self.0.sessions.find(cookie, now_ms) else { return Ok(Viewing::Nobody) };
         let Some(share) = self.share_of(session.link, now_ms).await? else {
             self.0.sessions.end_link(session.link);
@@ -95,7 +100,7 @@ impl Access {
         }
         let allowed = allowed.saturating_add(allowed / WRAPPING);
         let view = View { access: self.clone(), link: share.link, running, download: None, meter, allowed };
-        Ok(Viewing::Go(share, view))
+        Ok(Viewing::Go(share, Box::new(view)))
     }
 
     /// What a link may send within a week when what it shows has this size.
@@ -278,5 +283,20 @@ mod tests {
         assert_eq!(begun, [true, true, false]);
         views.remove(0);
         assert!(views[1].is_package(1), "one is over");
+    }
+
+    #[tokio::test]
+    async fn a_viewer_that_asks_for_much_at_once_waits_and_is_answered() {
+        let house = House::new().await;
+        let study = house.study("1.2.3", "P1", "Ross^Ellen", "19610307").await;
+        let granted = house.grant(Whose::Study(study), Some(Verify::BirthDate)).await.unwrap();
+        let verdict = house.verify(&token_of(&granted), "", ["7", "3", "1961"]).await;
+        let crate::access::Verdict::Welcome { cookie } = verdict else { panic!("{verdict:?}") };
+        let asked = (0..200).map(|_| async {
+            let Viewing::Go(_, view) = house.access.view(cookie.expose()).await.unwrap() else { panic!() };
+            let body = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"x"))]);
+            assert_eq!(Box::pin(view.guard(body)).count().await, 1);
+        });
+        futures_util::future::join_all(asked).await;
     }
 }

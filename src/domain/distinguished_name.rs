@@ -251,8 +251,9 @@ mod tests {
 
     #[test]
     fn a_line_is_the_name_that_it_writes() {
+        type Rdn<'a> = &'a [(&'a str, &'a str)];
         let (cn, o, ou) = ("2.5.4.3", "2.5.4.10", "2.5.4.11");
-        let cases: &[(&str, &[&[(&str, &str)]])] = &[
+        let cases: &[(&str, &[Rdn<'_>])] = &[
             ("", &[]),
             ("CN=", &[&[(cn, "")]]),
             ("CN=viewer", &[&[(cn, "viewer")]]),
