@@ -121,6 +121,11 @@ impl Intake {
         }
     }
 
+    /// Whether the data set may end behind the last byte taken.
+    pub fn may_end(&self) -> bool {
+        self.broken.is_none() && self.reading.as_ref().is_ok_and(Reading::may_end)
+    }
+
     /// Takes the next bytes of the data set, in any chunking. After a data set turns out malformed it is
     /// still taken to its end, so that the quarantine holds all of it; errors here mean that nothing more
     /// is wanted.

@@ -36,6 +36,11 @@ impl Reading {
         self.sink.named()
     }
 
+    /// Whether the data set may end behind the last byte taken: between two elements, of the data set itself.
+    pub fn may_end(&self) -> bool {
+        self.walker.may_end()
+    }
+
     /// What the data set holds, when it was complete and names its instance.
     pub fn finish(mut self) -> Result<InstanceFacts, ReadError> {
         self.walker.finish()?;

@@ -106,6 +106,11 @@ impl Walker {
         result.inspect_err(|error| self.failed = Some(*error))
     }
 
+    /// Whether the data set may end behind the last byte taken. Not asked of a deflated one, whose end is in itself.
+    pub fn may_end(&self) -> bool {
+        self.failed.is_none() && self.inflater.is_none() && self.steps.may_end()
+    }
+
     /// The data set must be complete.
     pub fn finish(&mut self) -> Result<(), ReadError> {
         if let Some(error) = self.failed {

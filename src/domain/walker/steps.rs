@@ -116,6 +116,12 @@ impl Steps {
         Ok(())
     }
 
+    /// Whether the data set may end behind the last byte taken.
+    pub(super) fn may_end(&self) -> bool {
+        let between = matches!(self.state, State::Head) && self.head.filled() == 0;
+        self.stack.len() == 1 && (between || matches!(self.state, State::Padding))
+    }
+
     pub(super) fn finish(&self) -> Result<(), ReadError> {
         // Less than a header of zeros is padding; pydicom ignores any such rest.
         let between = matches!(self.state, State::Head) && self.head.is_zero();

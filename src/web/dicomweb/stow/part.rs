@@ -28,6 +28,8 @@ pub struct InstancePart {
     class: Option<SopClassUid>,
     instance: Option<SopInstanceUid>,
     state: State,
+    /// The last bytes, when they look like a line end: one behind the data set is not of it.
+    held: Vec<u8>,
 }
 
 enum State {
@@ -41,7 +43,7 @@ enum State {
 impl InstancePart {
     pub fn new(content: &ContentType) -> Self {
         let said = content.get("transfer-syntax").map(str::to_owned);
-        Self { said, class: None, instance: None, state: State::Head(Vec::new()) }
+        Self { said, class: None, instance: None, state: State::Head(Vec::new()), held: Vec::new() }
     }
 
     /// Takes the next bytes of the part. Blocking: they may be written to the disk.
@@ -63,6 +65,7 @@ impl InstancePart {
             let gathered = std::mem::take(gathered);
             self.begin(desk, gathered, true);
         }
+        self.release(desk);
         match self.state {
             State::Body(intake) => Ok(intake),
             State::Refused(failed) => Err(failed),
@@ -108,7 +111,37 @@ impl InstancePart {
         }
     }
 
-    fn put(&mut self, desk: &Counter, dataset: &[u8]) {
+    /// Passes the data set on, but for a line end with which it may have ended.
+    fn put(&mut self, desk: &Counter, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let joined;
+        let dataset = if self.held.is_empty() {
+            bytes
+        } else {
+            joined = [std::mem::take(&mut self.held).as_slice(), bytes].concat();
+            &joined
+        };
+        let (dataset, line_end) = dataset.split_at(dataset.len() - line_end(dataset));
+        self.held.extend_from_slice(line_end);
+        self.pass_on(desk, dataset);
+    }
+
+    /// The part has ended. Programs that write bodies by hand, and curl from a text file, leave a line end behind a
+    /// data set that was complete before; anywhere else these bytes belong to a value.
+    fn release(&mut self, desk: &Counter) {
+        let held = std::mem::take(&mut self.held);
+        let stray = held.ends_with(b"\n") && matches!(&self.state, State::Body(intake) if intake.may_end());
+        if !stray {
+            self.pass_on(desk, &held);
+        }
+    }
+
+    fn pass_on(&mut self, desk: &Counter, dataset: &[u8]) {
+        if dataset.is_empty() {
+            return;
+        }
         let State::Body(intake) = &mut self.state else { return };
         desk.took(dataset.len());
         let unnamed = intake.identity().is_none();
@@ -144,6 +177,15 @@ impl InstancePart {
 
     fn refuse(&mut self, failed: Failed) {
         self.state = State::Refused(failed.of(self.class.clone(), self.instance.clone()));
+    }
+}
+
+/// How many of the last bytes are a line end, or the beginning of one.
+fn line_end(bytes: &[u8]) -> usize {
+    match bytes {
+        [.., b'\r', b'\n'] => 2,
+        [.., b'\n' | b'\r'] => 1,
+        _ => 0,
     }
 }
 

@@ -167,6 +167,47 @@ async fn compressed_pixel_data_is_not_stored_under_a_native_syntax() {
 }
 
 #[tokio::test]
+async fn one_line_end_behind_a_data_set_is_not_of_it() {
+    let client = Client::start().await;
+    let whole = image(1);
+    // One whose last value is a line end, in bytes that come one by one and at once.
+    let mut text = image(2);
+    text.bytes.extend_from_slice(b"\xFC\xFF\xFC\xFF\x4F\x42\0\0\x02\0\0\0\r\n");
+    let cases = [
+        (&whole, "", true),
+        (&whole, "\r\n", true),
+        (&whole, "\n", true),
+        (&text, "", true),
+        (&text, "\r\n", true),
+        (&text, "\n", true),
+        (&whole, "\r\n\r\n", false),
+        (&whole, "\r", false),
+        (&whole, "\r\nx", false),
+    ];
+    for (image, behind, taken) in cases {
+        for portion in [1, usize::MAX] {
+            let body = [file(image).as_slice(), behind.as_bytes()].concat();
+            let portions: Vec<_> = body.chunks(portion.min(body.len())).map(Bytes::copy_from_slice).collect();
+            let body = Body::from_stream(futures_util::stream::iter(portions.into_iter().map(Ok::<_, std::io::Error>)));
+            let headers = [("content-type", "application/dicom")];
+            let answer = client.send(&Who::Loopback, "POST", "/dicom-web/studies", &headers, body).await;
+            assert_eq!(answer.status().as_u16() == 200, taken, "{behind:?} by {portion}: {:?}", answer.body());
+        }
+        if taken {
+            let path = format!("/dicom-web/studies/1.2/series/1.2.1/instances/{}", image.sop_instance_uid);
+            let served = client.get(&path, &[("accept", "application/dicom; transfer-syntax=*")]).await;
+            assert!(served.body().ends_with(&image.bytes), "to the byte: {behind:?}");
+        }
+    }
+    // Of a value that is cut off behind a line end nothing is taken for a stray one.
+    let mut cut = file(&text);
+    cut.truncate(cut.len() - 1);
+    let headers = [("content-type", "application/dicom")];
+    let answer = client.send(&Who::Loopback, "POST", "/dicom-web/studies", &headers, cut.into()).await;
+    assert_eq!(told(&answer).2, [0xC000]);
+}
+
+#[tokio::test]
 async fn two_parts_of_one_uid_keep_their_order() {
     let client = Client::start().await;
     for round in 0..5_u32 {
