@@ -3,6 +3,7 @@ settings from another origin: it lists, opens and shows, and every request of it
 from __future__ import annotations
 
 import contextlib
+import http.client
 import http.server
 import io
 import json
@@ -30,8 +31,10 @@ from pydicom.uid import (
     EncapsulatedPDFStorage,
     EnhancedMRImageStorage,
     JPEGBaseline8Bit,
+    MPEG4HP41,
     SegmentationStorage,
     UltrasoundMultiFrameImageStorage,
+    VideoPhotographicImageStorage,
     VLWholeSlideMicroscopyImageStorage,
     generate_uid,
 )
@@ -265,6 +268,16 @@ def document() -> pydicom.Dataset:
     return ds
 
 
+def film() -> pydicom.Dataset:
+    """A film by its wrapping only: nobody looks at it here."""
+    ds = cine(50)
+    ds.PatientName, ds.Modality, ds.PhotometricInterpretation = "VIEWER^XC", "XC", "YBR_PARTIAL_420"
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = VideoPhotographicImageStorage
+    ds.file_meta.TransferSyntaxUID = MPEG4HP41
+    ds.PixelData = encapsulate([b"\0\0\0\x18ftypmp42" + bytes(4084)], has_bot=False)
+    return ds
+
+
 def report() -> pydicom.Dataset:
     """Basic Text SR: one container that has a name, with one finding (PS3.3 §C.17.3)."""
     ds = without_image(ct(PatientName="VIEWER^SR", Modality="SR", ValueType="CONTAINER", CompletionFlag="COMPLETE",
@@ -287,7 +300,7 @@ def studies(bridge, tmp_path_factory) -> dict[str, str]:
     """A Study Instance UID of each kind."""
     folder = tmp_path_factory.mktemp("send")
     kinds = {"ct": [], "mr": [enhanced_mr()], "us": [cine()], "mg": [mammogram()],
-             "sr": [report()], "pdf": [document()], "sm": slide()}
+             "sr": [report()], "pdf": [document()], "sm": slide(), "xc": [film()]}
     first = ct(size=128, PatientName="VIEWER^CT")
     for number in range(1, 13):
         kinds["ct"].append(ct(first.StudyInstanceUID, first.SeriesInstanceUID, number, 128,
@@ -554,7 +567,74 @@ def test_a_document_is_shown_from_another_origin(bridge, studies, chromium, else
     assert not seen.look().bad() and not seen.failed, (seen.bad(), seen.failed)
 
 
-@pytest.mark.parametrize("kind", ["ct", "sr"])
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Passes on what is asked, but for what it breaks."""
+    protocol_version, behind, broken = "HTTP/1.1", 0, ""
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if self.broken == "host":
+            headers["host"] = f"localhost:{self.behind}"
+        inner = http.client.HTTPConnection("127.0.0.1", self.behind)
+        inner.request(self.command, self.path, body, headers)
+        got = inner.getresponse()
+        content = got.read()
+        # As a proxy that guards everything by Authorization, or that has no files of its own to give.
+        guarded = self.broken == "guard" and "Authorization" not in self.headers
+        lost = self.broken == "files" and self.path.startswith("/ohif/") and self.path.endswith(".css")
+        status = 401 if guarded else 404 if lost else got.status
+        self.send_response(status)
+        for name, value in got.getheaders():
+            if name.lower() not in ("connection", "transfer-encoding", "content-length", self.broken):
+                self.send_header(name, value)
+        if self.broken == "content-length" and content:
+            self.send_header("Transfer-Encoding", "chunked")
+            content = b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content)
+        elif status not in (204, 304):
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_GET = do_HEAD = do_OPTIONS = answer
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def proxy(bridge):
+    class Own(Proxy):
+        behind = bridge.web
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Own)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", Own
+    server.shutdown()
+
+
+@pytest.mark.parametrize("broken, kind, purpose", [
+    ("host", "ct", "its series"), ("host", "ct", "metadata of a series"),
+    ("content-length", "ct", "a frame"), ("accept-ranges", "ct", "a frame"),
+    ("cross-origin-embedder-policy", "pdf", "a document, embedded in its page"),
+    ("cross-origin-resource-policy", "pdf", "a document, embedded in another origin"),
+    ("content-range", "xc", "a film, further on"), ("content-type", "xc", "a film, its first bytes"),
+    ("files", "ct", "a script or style of the viewer"), ("guard", "ct", "preflight from another origin"),
+    ("", "ct", None), ("", "xc", None)])
+def test_the_doctor_finds_what_a_proxy_breaks(bridge, studies, proxy, monkeypatch, tmp_path, broken, kind, purpose):
+    for name, value in bridge.environment.items():
+        monkeypatch.setenv(name, value)
+    proxy[1].broken = broken
+    (tmp_path / "token").write_text(bridge.cli_json("token", "create", "doctor", "--scope", "read")["token"])
+    done = bridge.cli("doctor", "viewer", studies[kind], "--url", proxy[0], "--token-file", str(tmp_path / "token"),
+                      "--json", check=False)
+    assert done.stdout, done.stderr
+    failed = {step["purpose"]: step["failure"] for step in json.loads(done.stdout)["steps"] if step["failure"]}
+    assert purpose in failed if purpose else not failed, failed
+
+
+@pytest.mark.parametrize("kind", ["ct", "sr", "pdf", "xc", "sm", "seg", "us"])
 def test_the_doctor_finds_every_viewer_served(bridge, studies, kind, monkeypatch):
     for name, value in bridge.environment.items():
         monkeypatch.setenv(name, value)

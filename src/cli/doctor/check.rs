@@ -1,6 +1,8 @@
 //! One request of a viewer, and whether the answer is one that it can use.
 
-use super::ask::{Answer, Daemon};
+use super::ask::{Answer, Daemon, is_below};
+use super::page;
+use super::subject::bulk_uris;
 use super::viewers::Viewer;
 use bytes::Bytes;
 use hyper::Method;
@@ -35,12 +37,18 @@ pub enum Need {
     Parts,
     /// The same, and so many.
     PartCount(usize),
-    /// Each item has this attribute, a URL whose path behind any prefix begins so: it takes the place of the root.
+    /// Each item has this attribute, an address that begins so: it is followed in place of the root.
     Link(&'static str, String),
+    /// Each BulkDataURI begins so.
+    Bulk(String),
+    /// The page names its scripts and styles, all by paths that begin so.
+    Files(String),
     /// Each part says its transfer syntax.
     TransferSyntax,
     /// A header that contains this.
     Header(&'static str, String),
+    /// A header, whatever it says.
+    Present(&'static str),
     /// So many bytes.
     Length(usize),
     /// Asked again with the ETag, 304.
@@ -93,7 +101,9 @@ fn met(need: &Need, answer: &Answer) -> Result<(), String> {
             found if found == *wanted => Ok(()),
             found => Err(format!("{found} parts came where the search says {wanted}")),
         },
-        Need::Link(tag, path) => links(&answer.body, tag, path),
+        Need::Link(tag, root) => links(&answer.body, tag, root),
+        Need::Bulk(root) => bulk(&answer.body, root),
+        Need::Files(below) => files(&answer.body, below),
         Need::TransferSyntax => transfer_syntax(answer),
         Need::Header(name, wanted) => {
             let found = answer.header(name);
@@ -103,6 +113,8 @@ fn met(need: &Need, answer: &Answer) -> Result<(), String> {
                 Err(format!("header {name} is {found:?} and does not say {wanted:?}"))
             }
         }
+        Need::Present(name) if answer.headers.contains_key(*name) => Ok(()),
+        Need::Present(name) => Err(format!("header {name} is missing")),
         Need::Length(wanted) if answer.body.len() == *wanted => Ok(()),
         Need::Length(wanted) => Err(format!("{} bytes came where {wanted} were asked for", answer.body.len())),
         Need::Revalidates => Ok(()),
@@ -121,12 +133,41 @@ fn items(body: &[u8], attributes: &[&str]) -> Result<(), String> {
     }
 }
 
-fn links(body: &[u8], tag: &str, path: &str) -> Result<(), String> {
+fn links(body: &[u8], tag: &str, root: &str) -> Result<(), String> {
     let parsed: Value = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?;
     let place = format!("/{tag}/Value/0");
     let urls = parsed.as_array().into_iter().flatten().map(|item| item.pointer(&place).and_then(Value::as_str));
-    match urls.map(Option::unwrap_or_default).find(|url| !(url.starts_with("http") && url.contains(path))) {
-        Some(url) => Err(format!("{tag} is {url:?}, which is no absolute address of {path}")),
+    match urls.map(Option::unwrap_or_default).find(|url| !is_below(url, root)) {
+        Some(url) => Err(elsewhere(tag, url, root)),
+        None => Ok(()),
+    }
+}
+
+fn bulk(body: &[u8], root: &str) -> Result<(), String> {
+    let parsed: Value = serde_json::from_slice(body).map_err(|error| format!("the body is no JSON: {error}"))?;
+    let mut wrong = None;
+    bulk_uris(&parsed, false, &mut |uri, _| {
+        if !is_below(uri, root) {
+            wrong.get_or_insert(uri);
+        }
+    });
+    wrong.map_or(Ok(()), |uri| Err(elsewhere("a BulkDataURI", uri, root)))
+}
+
+fn elsewhere(what: &str, url: &str, root: &str) -> String {
+    format!(
+        "{what} is {url:?}, which is not below {root}: set [web] public_url, or let the proxy pass on Host and \
+         X-Forwarded-Prefix and list it in trusted_proxies"
+    )
+}
+
+fn files(body: &[u8], below: &str) -> Result<(), String> {
+    let named = page::named(&String::from_utf8_lossy(body));
+    if named.is_empty() {
+        return Err("the page names no script".into());
+    }
+    match named.iter().find(|(path, _)| !path.starts_with(below)) {
+        Some((path, _)) => Err(format!("the page loads {path}, which is not below {below}")),
         None => Ok(()),
     }
 }
@@ -256,13 +297,38 @@ mod tests {
         let one = "--b\r\nContent-Type: application/dicom\r\n\r\nx\r\n--b--\r\n";
         assert_eq!(met(&Need::PartCount(1), &answer(related, one)), Ok(()));
         assert!(met(&Need::PartCount(2), &answer(related, one)).unwrap_err().starts_with("1 parts came"));
-        let need = Need::Link("00081190", "/dicom-web/studies/1.2".into());
+        let need = Need::Link("00081190", "https://a.example/bb/dicom-web/studies/1.2".into());
         let told =
             |url: &str| met(&need, &answer("x", &format!(r#"[{{"00081190":{{"vr":"UR","Value":["{url}"]}}}}]"#)));
         assert_eq!(told("https://a.example/bb/dicom-web/studies/1.2/series/1"), Ok(()));
-        for wrong in ["/dicom-web/studies/1.2", "https://a.example/dicom-web/studies/1.3", ""] {
+        for wrong in [
+            "/bb/dicom-web/studies/1.2",
+            "https://a.example/bb/dicom-web/studies/1.3",
+            "http://localhost:9/bb/dicom-web/studies/1.2",
+            "",
+        ] {
             assert!(told(wrong).is_err(), "{wrong}");
         }
+        let need = Need::Bulk("https://a.example/dicom-web".into());
+        let told = |url: &str| met(&need, &answer("x", &format!(r#"[{{"7FE00010":{{"BulkDataURI":"{url}"}}}}]"#)));
+        assert_eq!(told("https://a.example/dicom-web/studies/1.2/bulkdata/1"), Ok(()));
+        assert!(told("http://localhost:9/dicom-web/studies/1.2/bulkdata/1").is_err());
+    }
+
+    #[test]
+    fn a_header_that_is_not_there_fails() {
+        let need = Need::Present("content-length");
+        assert_eq!(met(&need, &answer("x", "")), Err("header content-length is missing".into()));
+        assert_eq!(met(&Need::Present("content-type"), &answer("x", "")), Ok(()));
+    }
+
+    #[test]
+    fn a_page_whose_scripts_lie_elsewhere_fails() {
+        let need = Need::Files("/bb/ohif/".into());
+        let told = |html: &str| met(&need, &answer("text/html", html));
+        assert_eq!(told("<script src=\"/bb/ohif/app.js\">"), Ok(()));
+        assert!(told("<script src=\"/ohif/app.js\">").unwrap_err().contains("not below /bb/ohif/"));
+        assert!(told("<p>Welcome to nginx</p>").is_err());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 mod ask;
 mod check;
+mod page;
+mod subject;
 mod viewers;
 
 use super::{Failure, Outcome, block_on, print_json};
@@ -12,7 +14,7 @@ use ask::Daemon;
 use check::Verdict;
 use serde_json::json;
 use std::path::PathBuf;
-use viewers::Subject;
+use subject::Subject;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -33,6 +35,12 @@ pub struct Args {
     /// The certificate authority to trust in place of the system's, for an https:// address.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// The certificate to show to a daemon that wants one, with its chain.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The private key of --cert.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
     /// Only this viewer.
     #[arg(long, value_name = "NAME")]
     viewer: Option<viewers::Viewer>,
@@ -50,9 +58,13 @@ pub fn run(config: &Config, command: Command) -> Outcome {
     let token = args.token_file.as_deref().map(read_token).transpose()?;
     let url = args.url.clone().unwrap_or_else(|| own_address(config));
     block_on(async {
-        let daemon = Daemon::new(&url, token, args.ca.as_deref())?;
-        let subject = Subject::find(&daemon, study.as_str()).await?;
-        let steps = viewers::steps(&subject, config, args.store);
+        let identity = args.cert.as_deref().zip(args.key.as_deref());
+        let daemon = Daemon::new(&url, token, args.ca.as_deref(), identity)?;
+        let subject = Subject::find(&daemon, study.as_str(), args.store).await?;
+        let mut steps = viewers::steps(&subject, config, args.store);
+        if config.web.ohif_dir.is_some() {
+            steps.extend(viewers::served(daemon.prefix(), page::files(&daemon).await));
+        }
         let mut verdicts = Vec::new();
         for step in steps.into_iter().filter(|step| args.viewer.is_none_or(|only| step.viewer == only)) {
             let verdict = check::run(&daemon, step).await;

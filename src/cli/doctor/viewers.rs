@@ -2,13 +2,12 @@
 //! OHIF 3.x with its defaults, cornerstone3D's image loader, Weasis, the dicomweb-clients of JavaScript
 //! and Python.
 
-use super::ask::Daemon;
 use super::check::{Need, Step};
-use crate::cli::Failure;
+use super::page::File;
+use super::subject::{Kind, Subject};
 use crate::config::Config;
 use bytes::Bytes;
 use hyper::Method;
-use serde_json::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Viewer {
@@ -29,67 +28,11 @@ impl Viewer {
     }
 }
 
-/// What is asked for: a study, and one instance of it, with frames if there is one.
-pub struct Subject {
-    root: String,
-    study: String,
-    series: String,
-    instance: String,
-    frames: u64,
-    /// How many its series has.
-    instances: usize,
-    /// An instance as Part 10, to be sent back.
-    part10: Bytes,
-}
-
 const JSON: &str = "application/dicom+json";
+/// As a browser asks for what it shows by itself.
+const PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 const DICOM: &str = "multipart/related; type=\"application/dicom\"";
 const OCTETS: &str = "multipart/related; type=application/octet-stream; transfer-syntax=*";
-
-impl Subject {
-    pub async fn find(daemon: &Daemon, study: &str) -> Result<Self, Failure> {
-        let path = format!("/dicom-web/studies/{study}/instances?includefield=00280008&includefield=00280010");
-        let found = daemon.json(&path).await?;
-        let instances = found.as_array().map(Vec::as_slice).unwrap_or_default();
-        let with_pixels = |instance: &&Value| instance.pointer("/00280010/Value/0").is_some();
-        let Some(chosen) = instances.iter().find(with_pixels).or(instances.first()) else {
-            return Err(Failure::Failed(format!("{} has no instance of this study", daemon.root())));
-        };
-        let text = |tag: &str| {
-            let value = chosen.pointer(&format!("/{tag}/Value/0")).and_then(Value::as_str);
-            value.map(str::to_owned).ok_or_else(|| Failure::Failed(format!("the instance list has no {tag}")))
-        };
-        let frames = match with_pixels(&chosen) {
-            true => chosen.pointer("/00280008/Value/0").and_then(Value::as_u64).unwrap_or(1),
-            false => 0,
-        };
-        let (series, instance) = (text("0020000E")?, text("00080018")?);
-        let within = |other: &&Value| other.pointer("/0020000E/Value/0").and_then(Value::as_str) == Some(&series);
-        let count = instances.iter().filter(within).count();
-        let path = format!("/dicom-web/studies/{study}/series/{series}/instances/{instance}");
-        let accept = [("accept".to_owned(), "application/dicom; transfer-syntax=*".to_owned())];
-        let answer = daemon.ask(Method::GET, &path, &accept, Bytes::new()).await.map_err(Failure::Failed)?;
-        let part10 = if answer.status.is_success() { answer.body } else { Bytes::new() };
-        Ok(Self {
-            root: "/dicom-web".into(),
-            study: study.to_owned(),
-            series,
-            instance,
-            frames,
-            instances: count,
-            part10,
-        })
-    }
-    fn of_study(&self, rest: &str) -> String {
-        format!("{}/studies/{}{rest}", self.root, self.study)
-    }
-    fn of_series(&self, rest: &str) -> String {
-        self.of_study(&format!("/series/{}{rest}", self.series))
-    }
-    fn of_instance(&self, rest: &str) -> String {
-        self.of_series(&format!("/instances/{}{rest}", self.instance))
-    }
-}
 
 fn get(viewer: Viewer, purpose: &'static str, target: String, accept: &str, needs: Vec<Need>) -> Step {
     let headers = match accept {
@@ -107,20 +50,6 @@ pub fn steps(subject: &Subject, config: &Config, store: bool) -> Vec<Step> {
     if store && !subject.part10.is_empty() {
         steps.push(save(subject));
     }
-    if config.web.ohif_dir.is_some() {
-        steps.push(get(
-            Viewer::Ohif,
-            "the viewer itself, cross-origin isolated",
-            "/ohif/".into(),
-            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-            vec![
-                OK,
-                Need::Type("text/html"),
-                Need::Header("cross-origin-opener-policy", "same-origin".into()),
-                Need::Header("cross-origin-embedder-policy", "require-corp".into()),
-            ],
-        ));
-    }
     if let Some(origin) = config.web.cors_origins.first() {
         steps.extend(from_elsewhere(subject, origin));
     }
@@ -130,12 +59,35 @@ pub fn steps(subject: &Subject, config: &Config, store: bool) -> Vec<Step> {
     steps
 }
 
+/// OHIF as this server serves it: its page, and the files without which the page stays empty.
+pub fn served(prefix: &str, files: Vec<File>) -> Vec<Step> {
+    let mut steps = vec![get(
+        Viewer::Ohif,
+        "the viewer itself, cross-origin isolated",
+        "/ohif/".into(),
+        PAGE,
+        vec![
+            OK,
+            Need::Type("text/html"),
+            Need::Header("cross-origin-opener-policy", "same-origin".into()),
+            Need::Header("cross-origin-embedder-policy", "require-corp".into()),
+            Need::Files(format!("{prefix}/ohif/")),
+        ],
+    )];
+    steps.extend(files.into_iter().map(|file| {
+        let needs = vec![OK, Need::Type(file.media_type)];
+        get(Viewer::Ohif, "a script or style of the viewer", file.target, "*/*", needs)
+    }));
+    steps
+}
+
 fn ohif(subject: &Subject) -> Vec<Step> {
     let list = "limit=101&offset=0&fuzzymatching=false&includefield=00081030%2C00080060%2C00080090%2C00100030";
     let read = &["0020000D", "00080020", "00080030", "00080050", "00100020", "00100010", "00201208", "00080061"];
     let series = &["0020000E", "00080060", "00200011", "00201209", "0020000D"];
     let json = |needs: Need| vec![OK, Need::Type(JSON), needs];
     let ask = |purpose, target, accept: &str, needs| get(Viewer::Ohif, purpose, target, accept, needs);
+    let accept_ranges = Need::Header("accept-ranges", "bytes".into());
     let mut steps = vec![
         ask("study list", format!("{}/studies?{list}", subject.root), JSON, json(Need::Items(read))),
         ask(
@@ -155,9 +107,14 @@ fn ohif(subject: &Subject) -> Vec<Step> {
             "metadata of a series",
             subject.of_series("/metadata"),
             "application/dicom+json, multipart/related; type=application/octet-stream; transfer-syntax=*",
-            vec![OK, Need::Type(JSON), Need::Items(&["00080018", "00080016"]), Need::Revalidates],
+            vec![
+                OK,
+                Need::Type(JSON),
+                Need::Items(&["00080018", "00080016"]),
+                Need::Bulk(subject.url.clone()),
+                Need::Revalidates,
+            ],
         ),
-        ask("an instance (SEG, SR, RTSTRUCT)", subject.of_instance(""), DICOM, vec![OK, Need::Parts]),
         ask(
             "the first instance, for a thumbnail",
             subject.of_series("/instances?limit=1&includefield=00080018"),
@@ -171,7 +128,7 @@ fn ohif(subject: &Subject) -> Vec<Step> {
                 "a frame",
                 subject.of_instance("/frames/1"),
                 OCTETS,
-                vec![OK, Need::Parts, Need::TransferSyntax, Need::Header("content-length", String::new())],
+                vec![OK, Need::Parts, Need::TransferSyntax, Need::Present("content-length"), accept_ranges],
             ),
             ask(
                 "a frame, as it writes its Accept by default",
@@ -188,7 +145,50 @@ fn ohif(subject: &Subject) -> Vec<Step> {
             ask("a picture", subject.of_instance("/rendered"), "image/jpeg", vec![OK, Need::Type("image/jpeg")]),
         ]);
     }
+    if let Some(object) = &subject.object {
+        steps.push(ask("an instance (SEG, SR, RTSTRUCT)", object.clone(), DICOM, vec![OK, Need::Parts]));
+    }
+    if let Some(document) = &subject.document {
+        steps.push(ask(
+            "a document, embedded in its page",
+            format!("{document}/rendered"),
+            PAGE,
+            vec![
+                OK,
+                Need::Type("application/pdf"),
+                Need::Header("cross-origin-embedder-policy", "require-corp".into()),
+                Need::Header("content-security-policy", "frame-ancestors 'self'".into()),
+            ],
+        ));
+    }
+    if let Some(film) = &subject.film {
+        let rendered = format!("{film}/rendered");
+        let film = |purpose, from: u64, to: u64| {
+            let needs = vec![
+                Need::Status(&[206]),
+                Need::Type("video/"),
+                Need::Header("content-range", format!("bytes {from}-{to}/")),
+            ];
+            ranged(ask(purpose, rendered.clone(), "*/*", needs), from, to)
+        };
+        steps.extend([film("a film, its first bytes", 0, 1), film("a film, further on", 64, 127)]);
+    }
+    if let Some(bulk) = &subject.bulk {
+        let needs = vec![Need::Status(&[200, 206])];
+        let mut step = ask("a bulk value, by its BulkDataURI", bulk.target.clone(), "", needs);
+        if bulk.pixels {
+            step.headers.push(("range".into(), "bytes=0-63".into()));
+        }
+        steps.push(step);
+    }
     steps
+}
+
+fn ranged(mut step: Step, from: u64, to: u64) -> Step {
+    step.headers.push(("range".into(), format!("bytes={from}-{to}")));
+    let length = usize::try_from(to - from + 1).unwrap_or(usize::MAX);
+    step.needs.push(Need::Length(length));
+    step
 }
 
 /// As OHIF saves: a line break before the first boundary, none after the last.
@@ -240,7 +240,37 @@ fn from_elsewhere(subject: &Subject, origin: &str) -> Vec<Step> {
         vec![OK, allowed, Need::Header("access-control-expose-headers", "etag".into())],
     );
     asked.headers.push(("origin".into(), origin.to_owned()));
-    vec![preflight, asked]
+    let mut steps = vec![preflight, asked];
+    // What a page with COEP takes from another origin without asking by CORS says so itself (HTML §7.1.4).
+    let shared = Need::Header("cross-origin-resource-policy", "cross-origin".into());
+    if let Some(document) = &subject.document {
+        let framed = Need::Header("content-security-policy", origin.to_owned());
+        let needs = vec![OK, shared.clone(), framed];
+        steps.push(get(
+            Viewer::Ohif,
+            "a document, embedded in another origin",
+            format!("{document}/rendered"),
+            PAGE,
+            needs,
+        ));
+    }
+    if let Some(film) = &subject.film {
+        let needs = vec![Need::Status(&[206]), shared.clone()];
+        let film = get(Viewer::Ohif, "a film, shown by another origin", format!("{film}/rendered"), "*/*", needs);
+        steps.push(ranged(film, 0, 1));
+    }
+    if subject.frames > 0 {
+        let mut frame = get(
+            Viewer::Ohif,
+            "a frame from another origin",
+            subject.of_instance("/frames/1"),
+            OCTETS,
+            vec![OK, Need::Header("access-control-allow-origin", origin.to_owned()), shared],
+        );
+        frame.headers.push(("origin".into(), origin.to_owned()));
+        steps.push(frame);
+    }
+    steps
 }
 
 fn cornerstone(subject: &Subject) -> Vec<Step> {
@@ -249,13 +279,12 @@ fn cornerstone(subject: &Subject) -> Vec<Step> {
     }
     let ask = |purpose, target, accept: &str, needs| get(Viewer::Cornerstone, purpose, target, accept, needs);
     let frame = subject.of_instance("/frames/1");
-    let mut ranged = ask(
+    let beginning = ask(
         "the beginning of a frame's body (progressive)",
         frame.clone(),
         OCTETS,
-        vec![Need::Status(&[206]), Need::Header("content-range", "bytes 0-63/".into()), Need::Length(64)],
+        vec![Need::Status(&[206]), Need::Header("content-range", "bytes 0-63/".into())],
     );
-    ranged.headers.push(("range".into(), "bytes=0-63".into()));
     vec![
         ask(
             "a frame, with several wishes",
@@ -265,7 +294,7 @@ fn cornerstone(subject: &Subject) -> Vec<Step> {
         ),
         ask("a frame, with any wish (microscopy)", frame.clone(), "*/*", vec![OK, Need::Parts]),
         ask("a frame, with its wish in the address", format!("{frame}?accept=*/*"), "", vec![OK]),
-        ranged,
+        ranged(beginning, 0, 63),
     ]
 }
 
@@ -276,7 +305,7 @@ fn weasis(subject: &Subject) -> Vec<Step> {
                           00100040,0020000D,00200010";
     let Subject { root, study, series, instances, .. } = subject;
     let ask = |purpose, target, accept: &str, needs| get(Viewer::Weasis, purpose, target, accept, needs);
-    let retrieve_url = Need::Link("00081190", format!("{root}/studies/{study}"));
+    let retrieve_url = Need::Link("00081190", format!("{}/studies/{study}", subject.url));
     let mut steps = vec![
         ask(
             "the study of the link",
@@ -340,6 +369,11 @@ fn weasis(subject: &Subject) -> Vec<Step> {
 
 fn dicomweb_client(subject: &Subject) -> Vec<Step> {
     let ask = |purpose, target, accept: &str, needs| get(Viewer::DicomwebClient, purpose, target, accept, needs);
+    // No film is Little Endian, which the first of them asks for.
+    let instance = match subject.kind {
+        Kind::Film => "multipart/related; type=\"application/dicom\"; transfer-syntax=*",
+        _ => DICOM,
+    };
     vec![
         ask(
             "study search",
@@ -349,7 +383,7 @@ fn dicomweb_client(subject: &Subject) -> Vec<Step> {
         ),
         ask("metadata of the study", subject.of_study("/metadata"), JSON, vec![OK, Need::Items(&["00080018"])]),
         ask("metadata of an instance", subject.of_instance("/metadata"), JSON, vec![OK, Need::Items(&["00080018"])]),
-        ask("an instance", subject.of_instance(""), DICOM, vec![OK, Need::Parts]),
+        ask("an instance", subject.of_instance(""), instance, vec![OK, Need::Parts]),
         ask(
             "a series",
             subject.of_series(""),

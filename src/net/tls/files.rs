@@ -86,7 +86,7 @@ impl TlsSettings {
     pub(super) fn load(&self) -> Result<Loaded, TlsError> {
         let section = self.section;
         let chain = self.certificates("certificate", &self.certificate)?;
-        let key = self.private_key()?;
+        let key = Self::read_key(section, &self.key)?;
         let validity = validity(&chain).ok_or_else(|| TlsError::Malformed {
             section,
             key: "certificate",
@@ -144,13 +144,12 @@ impl TlsSettings {
         }
     }
 
-    fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
-        let section = self.section;
-        let text = read(section, "key", &self.key)?;
-        if std::fs::metadata(&self.key).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
-            return Err(TlsError::KeyOpenToAll { section, path: self.key.clone() });
+    pub(super) fn read_key(section: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+        let text = read(section, "key", path)?;
+        if std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o007 != 0) {
+            return Err(TlsError::KeyOpenToAll { section, path: path.to_path_buf() });
         }
-        PrivateKeyDer::from_pem_slice(&text).map_err(|_| TlsError::NoKey { section, path: self.key.clone() })
+        PrivateKeyDer::from_pem_slice(&text).map_err(|_| TlsError::NoKey { section, path: path.to_path_buf() })
     }
 }
 

@@ -21,6 +21,15 @@ pub struct Outbound(Arc<ClientConfig>);
 impl Outbound {
     /// `ca` of `section` in place of the system's authorities.
     pub fn new(section: &'static str, ca: Option<&Path>) -> Result<Self, TlsError> {
+        Self::with_identity(section, ca, None)
+    }
+
+    /// The same; `identity`, a certificate with its chain and its key, is shown to servers that ask for one.
+    pub fn with_identity(
+        section: &'static str,
+        ca: Option<&Path>,
+        identity: Option<(&Path, &Path)>,
+    ) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
         match ca {
             Some(path) => {
@@ -36,8 +45,15 @@ impl Outbound {
         let config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(VERSIONS)
             .map_err(|source| TlsError::Refused { section, source })?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let config = match identity {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let chain = TlsSettings::read_certificates(section, "certificate", certificate)?;
+                let key = TlsSettings::read_key(section, key)?;
+                config.with_client_auth_cert(chain, key).map_err(|source| TlsError::Refused { section, source })?
+            }
+        };
         Ok(Self(Arc::new(config)))
     }
 
