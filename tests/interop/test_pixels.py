@@ -24,7 +24,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, pixel_array
-from pydicom.uid import UID
+from pydicom.uid import UID, generate_uid
 from pynetdicom.dsutils import encode
 
 JPEG_2000, JPEG_LS, HTJ2K, JPEG_XL = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.201",
@@ -640,6 +640,14 @@ def test_documents_films_and_reports_are_what_they_are(shared):
     answer = at(shared, pdf, "rendered")
     assert (answer.status_code, answer.headers["content-type"], answer.content[:len(body)]) == (200, "application/pdf", body)
     assert at(shared, pdf, "rendered", media="image/jpeg").status_code == 406
+    # A short one stands in the metadata; the byte that makes a length even is no part of it.
+    for length in (60, 61, 901, 5001):
+        body = b"%PDF-1.4\n".ljust(length, b"x")
+        pdf.EncapsulatedDocument, pdf.EncapsulatedDocumentLength = body + b"\0" * (length % 2), length
+        pdf.SOPInstanceUID = generate_uid()
+        send(shared, pdf)
+        answer = at(shared, pdf, "rendered", media="application/pdf")
+        assert (answer.status_code, answer.content) == (200, body)
 
     film = native(noisy((64, 96, 3), 8, False), 8, SOPClassUID="1.2.840.10008.5.1.4.1.1.77.1.4.1")
     stream = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40

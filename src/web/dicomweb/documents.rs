@@ -11,10 +11,15 @@ use super::report;
 use super::representation::Representation;
 use super::segments::Segments;
 use crate::archive::InstanceDetail;
-use crate::domain::transfer_syntax::Frames;
+use crate::domain::instance::BulkValue;
+use crate::domain::transfer_syntax::{Frames, TransferSyntax};
 use crate::web::problem::Problem;
 use axum::http::HeaderValue;
 use axum::response::Response;
+use base64::Engine;
+use dicom_dictionary_std::uids;
+use serde::Deserialize;
+use std::ops::Range;
 
 const HTML: &str = "text/html";
 /// The longest JSON of a report that is made into a page.
@@ -22,9 +27,9 @@ const REPORT_MAX: u64 = 16 << 20;
 
 /// The rendered form of an instance that is no picture.
 pub struct Document {
-    /// Lower case.
-    media: String,
-    content_type: HeaderValue,
+    /// Its media types, the first unless another one is asked for.
+    names: Vec<&'static str>,
+    charset: &'static str,
     etag: String,
     segments: Segments,
     policy: &'static str,
@@ -33,56 +38,125 @@ pub struct Document {
 /// What an instance is that is a document, a film or a report; `None` when it is none of them.
 pub async fn find(asked: &Asked, detail: &InstanceDetail) -> Result<Option<Document>, Problem> {
     let stored = media::stored(detail.row.file.transfer_syntax_uid.as_str())?;
-    let (path, wished) = match stored.frames {
-        Frames::Video => (bulk::PIXEL_DATA, stored.media_type),
-        _ if detail.metadata.bulk_value(bulk::DOCUMENT).is_some() => (bulk::DOCUMENT, PDF),
-        _ => return Ok(page(detail).await),
-    };
-    let Some(value) = detail.metadata.bulk_value(path) else { return Ok(None) };
-    let file = asked.web.archive.open(&detail.row.file).await?;
-    let kind = bulk::kind(detail, value, stored, Some(wished), &file).await;
-    if kind != wished {
+    if stored.frames == Frames::Video {
+        return film(asked, detail, stored).await;
+    }
+    if detail.pixels.is_some() {
         return Ok(None);
     }
+    match pdf(asked, detail, stored).await? {
+        Some(document) => Ok(Some(document)),
+        None => Ok(page(detail).await),
+    }
+}
+
+async fn film(asked: &Asked, detail: &InstanceDetail, stored: &TransferSyntax) -> Result<Option<Document>, Problem> {
+    let Some(value) = detail.metadata.bulk_value(bulk::PIXEL_DATA) else { return Ok(None) };
+    let file = asked.web.archive.open(&detail.row.file).await?;
     let mut segments = Segments::default();
-    bulk::pieces(detail, value, stored, kind, file).into_iter().for_each(|segment| segments.push(segment));
-    Ok(Some(Document {
-        media: kind.to_ascii_lowercase(),
-        content_type: HeaderValue::from_static(kind),
-        etag: tag(detail, "d"),
-        segments,
-        policy: FRAMED,
-    }))
+    let pieces = bulk::pieces(detail, value, stored, stored.media_type, file);
+    pieces.into_iter().for_each(|segment| segments.push(segment));
+    let names = vec![stored.media_type];
+    Ok(Some(Document { names, charset: "", etag: tag(detail, "d"), segments, policy: FRAMED }))
+}
+
+/// What an Encapsulated PDF is besides its bytes: a short one stands in the JSON itself.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Encapsulated {
+    #[serde(rename = "00420011")]
+    document: Inline,
+    #[serde(rename = "00420015")]
+    length: Lengths,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Inline {
+    #[serde(rename = "InlineBinary")]
+    base64: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Lengths {
+    #[serde(rename = "Value")]
+    values: Vec<u64>,
+}
+
+async fn pdf(asked: &Asked, detail: &InstanceDetail, stored: &TransferSyntax) -> Result<Option<Document>, Problem> {
+    let value = detail.metadata.bulk_value(bulk::DOCUMENT);
+    if value.is_none() && detail.row.sop_class_uid.as_str() != uids::ENCAPSULATED_PDF_STORAGE {
+        return Ok(None);
+    }
+    let metadata = detail.metadata.clone();
+    let read = move || {
+        let json = metadata.text(REPORT_MAX).ok()?;
+        serde_json::from_slice::<Encapsulated>(&json).ok()
+    };
+    let read = tokio::task::spawn_blocking(read).await.ok().flatten().unwrap_or_default();
+    let unpadded = |length: u64| without_padding(length, read.length.values.first().copied());
+    let mut segments = Segments::default();
+    match (value, &read.document.base64) {
+        (Some(value), _) => {
+            let file = asked.web.archive.open(&detail.row.file).await?;
+            if bulk::kind(detail, value, stored, Some(PDF), &file).await != PDF {
+                return Ok(None);
+            }
+            let Range { start, end } = value.value;
+            let value = BulkValue { value: start..start + unpadded(end - start), ..value.clone() };
+            bulk::pieces(detail, &value, stored, PDF, file).into_iter().for_each(|segment| segments.push(segment));
+        }
+        (None, Some(base64)) => {
+            let mut bytes = base64::engine::general_purpose::STANDARD.decode(base64).unwrap_or_default();
+            if !bytes.starts_with(b"%PDF-") {
+                return Ok(None);
+            }
+            bytes.truncate(unpadded(bytes.len() as u64) as usize);
+            segments.text(bytes);
+        }
+        (None, None) => return Ok(None),
+    }
+    Ok(Some(Document { names: vec![PDF], charset: "", etag: tag(detail, "d"), segments, policy: FRAMED }))
+}
+
+/// Encapsulated Document Length (0042,0015) tells the byte that makes a value even from the last of the document; a
+/// length that is further off is no reason to cut (PS3.3 §C.24.2).
+fn without_padding(length: u64, stated: Option<u64>) -> u64 {
+    stated.filter(|stated| stated.checked_add(1) == Some(length)).unwrap_or(length)
 }
 
 async fn page(detail: &InstanceDetail) -> Option<Document> {
-    if detail.pixels.is_some() {
-        return None;
-    }
     let metadata = detail.metadata.clone();
     let read = move || metadata.text(REPORT_MAX).ok().and_then(|json| report::page(&json));
     let page = tokio::task::spawn_blocking(read).await.ok().flatten()?;
     let mut segments = Segments::default();
     segments.text(page);
-    let content_type = HeaderValue::from_static("text/html; charset=utf-8");
-    Some(Document { media: HTML.into(), content_type, etag: tag(detail, "h"), segments, policy: STYLED })
+    Some(Document { names: vec![HTML], charset: "; charset=utf-8", etag: tag(detail, "h"), segments, policy: STYLED })
 }
 
 impl Document {
-    /// Its media type, lower case.
-    pub fn media(&self) -> &str {
-        &self.media
+    /// Its media types, lower case.
+    pub fn names(&self) -> Vec<String> {
+        self.names.iter().map(|name| name.to_ascii_lowercase()).collect()
     }
-    /// 406 where it is not.
-    pub fn taken(&self, accept: &Accept) -> Result<(), Problem> {
-        match accept.wanted().any(|range| range.covers(&self.media)) {
-            true => Ok(()),
-            false => Err(Problem::not_acceptable(format!("This instance is rendered as {}.", self.media))),
+    /// Under the name that is asked for; 406 where it is none of them.
+    pub fn taken(mut self, accept: &Accept) -> Result<Self, Problem> {
+        let names = self.names();
+        let taken = accept.wanted().find_map(|range| names.iter().position(|name| range.covers(name)));
+        match taken.and_then(|at| self.names.get(at).copied()) {
+            Some(name) => self.names = vec![name],
+            None => {
+                return Err(Problem::not_acceptable(format!("This instance is rendered as {}.", names.join(" or "))));
+            }
         }
+        Ok(self)
     }
     pub fn send(self, asked: &Asked) -> Response {
-        let representation =
-            Representation { content_type: self.content_type, etag: self.etag, segments: self.segments };
+        let media = self.names.first().copied().unwrap_or(media::OCTETS);
+        let content_type = HeaderValue::try_from(format!("{media}{}", self.charset))
+            .unwrap_or(HeaderValue::from_static(media::OCTETS));
+        let representation = Representation { content_type, etag: self.etag, segments: self.segments };
         let mut response = asked.answer(representation);
         framed::allow(response.headers_mut(), self.policy, &asked.web.config);
         response
@@ -91,4 +165,18 @@ impl Document {
 
 fn tag(detail: &InstanceDetail, kind: &str) -> String {
     format!("\"{}-r{kind}\"", hex(detail.row.file.sha256.get(..16).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_pad_byte_is_cut() {
+        for (length, stated, expected) in
+            [(10, Some(9), 9), (10, Some(10), 10), (10, Some(5), 10), (10, None, 10), (0, Some(u64::MAX), 0)]
+        {
+            assert_eq!(without_padding(length, stated), expected);
+        }
+    }
 }

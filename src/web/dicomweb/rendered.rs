@@ -49,7 +49,7 @@ pub async fn rendered(asked: Asked) -> Result<Response, Problem> {
     if found.pixels.is_none() || !is_shown(found.row.file.transfer_syntax_uid.as_str()) {
         let detail = asked.instance().await?;
         if let Some(document) = documents::find(&asked, &detail).await? {
-            document.taken(&accept)?;
+            let document = document.taken(&accept)?;
             asked.noted().await;
             return Ok(document.send(&asked));
         }

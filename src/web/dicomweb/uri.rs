@@ -49,7 +49,9 @@ async fn retrieve(State(web): State<Web>, reader: Reader, request: Request) -> R
         true => None,
         false => documents::find(&asked, &asked.instance().await?).await?,
     };
-    let offers = offers(&found, &wanted, image, document.as_ref());
+    let names = document.as_ref().map(Document::names);
+    let names: Option<Vec<&str>> = names.as_ref().map(|names| names.iter().map(String::as_str).collect());
+    let offers = offers(&found, &wanted, image, names.as_deref());
     let accept = wanted.content_type.clone().unwrap_or_else(|| asked.accept());
     let chosen = accept.choose(&offers).ok_or_else(|| {
         Problem::not_acceptable(format!(
@@ -65,7 +67,7 @@ async fn retrieve(State(web): State<Web>, reader: Reader, request: Request) -> R
                 return Err(Problem::not_acceptable("Text is sent in UTF-8; ask for charset=utf-8."));
             }
             asked.noted().await;
-            Ok(document.send(&asked))
+            Ok(document.taken(&accept)?.send(&asked))
         }
         (media, None) => picture(&asked, &wanted, &found, media).await,
     }
@@ -73,11 +75,11 @@ async fn retrieve(State(web): State<Web>, reader: Reader, request: Request) -> R
 
 /// What there is, the default first (PS3.18 §8.7.4): of one frame a JPEG, of many the file, of a report a
 /// page, of a document itself.
-fn offers<'a>(found: &InstanceFrames, wanted: &Wanted, image: bool, document: Option<&'a Document>) -> Vec<&'a str> {
+fn offers<'a>(found: &InstanceFrames, wanted: &Wanted, image: bool, document: Option<&[&'a str]>) -> Vec<&'a str> {
     let frames = found.pixels.as_ref().map_or(0, |pixels| pixels.number_of_frames);
     match document {
-        Some(film) if found.pixels.is_some() => vec![DICOM, film.media()],
-        Some(document) => vec![document.media(), DICOM],
+        Some(film) if found.pixels.is_some() => [&[DICOM], film].concat(),
+        Some(document) => [document, &[DICOM]].concat(),
         None if !image => vec![DICOM],
         None if wanted.frame.is_some() => vec![JPEG, PNG, DICOM],
         None if frames == 1 => vec![JPEG, PNG, GIF, DICOM],
