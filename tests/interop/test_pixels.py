@@ -660,6 +660,18 @@ def test_documents_films_and_reports_are_what_they_are(shared):
     assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "video/mp4", stream)
     piece = at(shared, film, "rendered", media="video/*", range="bytes=100-199")
     assert (piece.status_code, piece.content) == (206, stream[100:200])
+    # HEVC in an MP4 is one, and has the name of PS3.18 too; a transport stream is no MP4.
+    film.file_meta.TransferSyntaxUID, film.SOPInstanceUID = UID("1.2.840.10008.1.2.4.107"), generate_uid()
+    send(shared, film)
+    for media, name in (("video/mp4", "video/mp4"), ("video/h265", "video/H265"), ("*/*", "video/mp4")):
+        answer = at(shared, film, "rendered", media=media)
+        assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, name, stream)
+    packets = (b"\x47" + bytes(187)) * 30
+    film.PixelData, film.SOPInstanceUID = encapsulate([packets]), generate_uid()
+    film.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.102")
+    send(shared, film)
+    answer = at(shared, film, "rendered")
+    assert (answer.status_code, answer.headers["content-type"], answer.content) == (200, "video/mpeg", packets)
 
     report = dcmread(FILES / "reportsi.dcm")
     assert raw.store(shared, [raw.split_part10(FILES / "reportsi.dcm")]) == [0]

@@ -9,7 +9,7 @@ use super::hex;
 use super::media::{self, PDF};
 use super::report;
 use super::representation::Representation;
-use super::segments::Segments;
+use super::segments::{Segment, Segments};
 use crate::archive::InstanceDetail;
 use crate::domain::instance::BulkValue;
 use crate::domain::transfer_syntax::{Frames, TransferSyntax};
@@ -17,11 +17,16 @@ use crate::web::problem::Problem;
 use axum::http::HeaderValue;
 use axum::response::Response;
 use base64::Engine;
+use bytes::Bytes;
 use dicom_dictionary_std::uids;
 use serde::Deserialize;
 use std::ops::Range;
 
 const HTML: &str = "text/html";
+const MP4: &str = "video/mp4";
+const MPEG: &str = "video/mpeg";
+/// Bytes from which the container of a film is known: two packets of a transport stream.
+const CONTAINER: usize = 197;
 /// The longest JSON of a report that is made into a page.
 const REPORT_MAX: u64 = 16 << 20;
 
@@ -54,9 +59,16 @@ async fn film(asked: &Asked, detail: &InstanceDetail, stored: &TransferSyntax) -
     let Some(value) = detail.metadata.bulk_value(bulk::PIXEL_DATA) else { return Ok(None) };
     let file = asked.web.archive.open(&detail.row.file).await?;
     let mut segments = Segments::default();
-    let pieces = bulk::pieces(detail, value, stored, stored.media_type, file);
+    let pieces = bulk::pieces(detail, value, stored, stored.media_type, file.clone());
+    let start = match pieces.first() {
+        Some(Segment::File(_, range)) => {
+            let end = range.end.min(range.start + CONTAINER as u64);
+            file.read_exact_at(range.start..end, CONTAINER).await.unwrap_or_default()
+        }
+        _ => Bytes::new(),
+    };
     pieces.into_iter().for_each(|segment| segments.push(segment));
-    let names = vec![stored.media_type];
+    let names = names(&start, stored.media_type);
     Ok(Some(Document { names, charset: "", etag: tag(detail, "d"), segments, policy: FRAMED }))
 }
 
@@ -126,6 +138,21 @@ fn without_padding(length: u64, stated: Option<u64>) -> u64 {
     stated.filter(|stated| stated.checked_add(1) == Some(length)).unwrap_or(length)
 }
 
+/// What a film is called, by the container it begins with: PS3.18 §8.7.3.3 names them by transfer syntax, but players
+/// go by the container. HEVC keeps its own name beside that of MP4.
+fn names(start: &[u8], of_syntax: &'static str) -> Vec<&'static str> {
+    let sync = |first: usize, second: usize| [first, second].iter().all(|at| start.get(*at) == Some(&0x47));
+    let is_mp4 = start.get(4..8).is_some_and(|kind| [*b"ftyp", *b"styp", *b"moov", *b"mdat"].iter().any(|k| k == kind));
+    // Program stream, elementary stream, transport stream: the last with packets of 188 bytes, or of 192 with times.
+    let is_mpeg = matches!(start, [0, 0, 1, 0xBA | 0xB3, ..]) || sync(0, 188) || sync(4, 196);
+    match (is_mp4, is_mpeg) {
+        (true, _) if of_syntax == MP4 || of_syntax == MPEG => vec![MP4],
+        (true, _) => vec![MP4, of_syntax],
+        (_, true) => vec![MPEG],
+        _ => vec![of_syntax],
+    }
+}
+
 async fn page(detail: &InstanceDetail) -> Option<Document> {
     let metadata = detail.metadata.clone();
     let read = move || metadata.text(REPORT_MAX).ok().and_then(|json| report::page(&json));
@@ -170,6 +197,29 @@ fn tag(detail: &InstanceDetail, kind: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_film_is_called_by_its_container() {
+        let packets = |length: usize, first: usize| {
+            let mut bytes = vec![0; 400];
+            bytes.iter_mut().skip(first).step_by(length).for_each(|byte| *byte = 0x47);
+            bytes
+        };
+        let mp4 = b"\0\0\0\x18ftypmp42".to_vec();
+        for (start, of_syntax, expected) in [
+            (mp4.clone(), MP4, vec![MP4]),
+            (mp4.clone(), MPEG, vec![MP4]),
+            (mp4, "video/H265", vec![MP4, "video/H265"]),
+            (vec![0, 0, 1, 0xBA, 0x44], MP4, vec![MPEG]),
+            (packets(188, 0), MP4, vec![MPEG]),
+            (packets(192, 4), "video/H265", vec![MPEG]),
+            (vec![0x47, 1, 2], MP4, vec![MP4]),
+            (vec![0, 0, 0, 1, 0x67], "video/H265", vec!["video/H265"]),
+            (Vec::new(), MPEG, vec![MPEG]),
+        ] {
+            assert_eq!(names(&start, of_syntax), expected, "{:?}", start.get(..8));
+        }
+    }
 
     #[test]
     fn only_a_pad_byte_is_cut() {
