@@ -15,8 +15,6 @@ use dicom_core::Tag;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// Free space is looked at again after every so many bytes of one instance.
-pub(super) const SPACE_CHECKED_EVERY: u64 = 1 << 20;
 /// How much of a data set is held until it says what it is: (0008,0016) and (0008,0018) stand among its
 /// first attributes (PS3.5 §7.1), and nothing large may come before them.
 const GATHERED_MAX: usize = 256 << 10;
@@ -72,7 +70,6 @@ pub struct Intake {
     reading: Result<Reading, ReadError>,
     /// Why nothing more is taken.
     broken: Option<ReceiveError>,
-    space_checked_at: u64,
 }
 
 /// What the file meta is written from; it precedes the data set and is as long as its UIDs.
@@ -103,7 +100,6 @@ impl Intake {
             dataset_bytes: 0,
             reading: Ok(Reading::new(offer.transfer_syntax, super::read_limits(&shared.limits))),
             broken: None,
-            space_checked_at: 0,
             shared,
             committer,
         };
@@ -145,10 +141,6 @@ impl Intake {
         if self.dataset_bytes > self.shared.limits.instance_size.get() {
             return Err(ReceiveError::TooLarge);
         }
-        if self.dataset_bytes - self.space_checked_at >= SPACE_CHECKED_EVERY {
-            self.shared.space.hard()?;
-            self.space_checked_at = self.dataset_bytes;
-        }
         if let Ok(reading) = &mut self.reading
             && let Err(error) = reading.feed(bytes)
         {
@@ -187,6 +179,7 @@ impl Intake {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), ReceiveError> {
+        self.shared.space.take(bytes.len())?;
         self.part.write(bytes).map_err(|error| self.shared.disk_failed(error))
     }
 

@@ -5,11 +5,14 @@ use crate::config::Storage;
 use crate::config::units::Bytes;
 use crate::store::{InstanceStore, Space, StoreError};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How old an answer of the file system may be. At 1 GB/s a second is far below any sensible floor.
+/// How old an answer of the file system may be, and how many bytes all intakes together may have written since; fewer
+/// where the floor is nearer than that.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
+const ASKED_EVERY_BYTES: u64 = 4 << 20;
 /// An instance needs one inode, its index none; below this many nothing begins.
 const INODES_MIN: u64 = 1024;
 const BALLAST: &str = "ballast";
@@ -20,22 +23,34 @@ pub(super) struct FreeSpace {
     store: InstanceStore,
     storage: Storage,
     asked: Mutex<Option<(Instant, Space)>>,
+    /// Bytes that instances took since then, all intakes together.
+    written: AtomicU64,
+    /// How many of these the last answer is good for.
+    room: AtomicU64,
 }
 
 impl FreeSpace {
     pub(super) fn new(store: InstanceStore, storage: Storage) -> Self {
-        Self { store, storage, asked: Mutex::new(None) }
+        Self { store, storage, asked: Mutex::new(None), written: AtomicU64::new(0), room: AtomicU64::new(0) }
     }
     pub(super) fn now(&self) -> Result<Space, StoreError> {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         match *asked {
-            Some((at, space)) if at.elapsed() < ASKED_EVERY => Ok(space),
-            _ => {
-                let space = self.store.disk().space(self.store.data_dir())?;
-                *asked = Some((Instant::now(), space));
-                Ok(space)
-            }
+            Some((at, space)) if at.elapsed() < ASKED_EVERY && !self.is_used_up() => Ok(space),
+            _ => self.look(&mut asked),
         }
+    }
+    fn is_used_up(&self) -> bool {
+        self.written.load(Ordering::Relaxed) > self.room.load(Ordering::Relaxed)
+    }
+    fn look(&self, asked: &mut Option<(Instant, Space)>) -> Result<Space, StoreError> {
+        // First, so that what is written meanwhile counts twice rather than not at all.
+        self.written.store(0, Ordering::Relaxed);
+        let space = self.store.disk().space(self.store.data_dir())?;
+        let spare = space.free_bytes.saturating_sub(self.hard_floor(&space));
+        self.room.store(spare.min(ASKED_EVERY_BYTES), Ordering::Relaxed);
+        *asked = Some((Instant::now(), space));
+        Ok(space)
     }
     /// Room for new associations: above `soft_stop`.
     pub(super) fn soft(&self) -> Result<(), ReceiveError> {
@@ -45,7 +60,22 @@ impl FreeSpace {
     /// Room for one more instance: above `hard_stop`.
     pub(super) fn hard(&self) -> Result<(), ReceiveError> {
         let space = self.now()?;
-        above(&space, self.storage.hard_stop.resolve(space.total_bytes, 3, Bytes::gib(4)))
+        above(&space, self.hard_floor(&space))
+    }
+    /// Room for so many more bytes of an instance, which the caller writes now: `hard_stop` holds while an instance
+    /// arrives too, but for the little that each intake has not yet handed to the disk.
+    pub(super) fn take(&self, bytes: usize) -> Result<(), ReceiveError> {
+        let bytes = bytes as u64;
+        let written = self.written.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if written <= self.room.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let space = self.look(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))?;
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        above(&space, self.hard_floor(&space).saturating_add(bytes))
+    }
+    fn hard_floor(&self, space: &Space) -> u64 {
+        self.storage.hard_stop.resolve(space.total_bytes, 3, Bytes::gib(4))
     }
     fn soft_floor(&self, space: &Space) -> u64 {
         self.storage.soft_stop.resolve(space.total_bytes, 10, Bytes::gib(20))
@@ -88,11 +118,15 @@ fn above(space: &Space, floor: u64) -> Result<(), ReceiveError> {
 mod tests {
     use super::*;
     use crate::config::units::Floor;
-    use crate::store::Disk;
+    use crate::store::{Disk, Faults};
 
     fn space(soft: u64, hard: u64, ballast: u64) -> (tempfile::TempDir, FreeSpace) {
+        space_on(Disk::default(), soft, hard, ballast)
+    }
+
+    fn space_on(disk: Disk, soft: u64, hard: u64, ballast: u64) -> (tempfile::TempDir, FreeSpace) {
         let folder = tempfile::tempdir().unwrap();
-        let store = InstanceStore::open(folder.path(), Disk::default()).unwrap();
+        let store = InstanceStore::open(folder.path(), disk).unwrap();
         let floor = |bytes| Floor::Bytes(Bytes::new(bytes));
         let storage =
             Storage { soft_stop: floor(soft), hard_stop: floor(hard), ballast: floor(ballast), ..Storage::default() };
@@ -113,6 +147,26 @@ mod tests {
         let (_folder, space) = space(u64::MAX, 0, 0);
         assert!(matches!(space.soft(), Err(ReceiveError::NoSpace)));
         assert!(space.hard().is_ok());
+    }
+
+    #[test]
+    fn the_hard_floor_holds_within_a_second_and_the_disk_is_asked_now_and_then() {
+        const PORTION: usize = 16 << 10;
+        let faults = Faults::default();
+        let free = 64 << 20;
+        let (_folder, space) = space_on(Disk::with_faults(faults.clone()), 0, free - (10 << 20), 0);
+        faults.set_free(free);
+        space.hard().unwrap();
+        let (mut left, before) = (free, faults.operations());
+        while space.take(PORTION).is_ok() {
+            left -= PORTION as u64;
+            faults.set_free(left);
+        }
+        assert_eq!(left, free - (10 << 20), "to the byte, when nobody else writes");
+        assert!(faults.operations() - before <= 5, "{}", faults.operations() - before);
+        assert!(space.take(1).is_err());
+        faults.set_free(free);
+        assert!(space.hard().is_ok() && space.take(PORTION).is_ok(), "room that was made is seen");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Bulk data of an upload, kept until the metadata that refers to it is written as an instance.
 
-use super::receive::SPACE_CHECKED_EVERY;
 use super::shared::Shared;
 use super::{Archive, Intake, ReceiveError};
 use crate::store;
@@ -11,7 +10,6 @@ use std::sync::Arc;
 pub struct Spool {
     shared: Arc<Shared>,
     file: store::Spool,
-    space_checked_at: u64,
 }
 
 impl Archive {
@@ -19,7 +17,7 @@ impl Archive {
         self.shared.check_intake()?;
         self.shared.space.hard()?;
         let file = self.shared.store.new_spool().map_err(|error| self.shared.disk_failed(error))?;
-        Ok(Spool { shared: self.shared.clone(), file, space_checked_at: 0 })
+        Ok(Spool { shared: self.shared.clone(), file })
     }
 }
 
@@ -28,11 +26,7 @@ impl Spool {
         self.file.size_bytes()
     }
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), ReceiveError> {
-        let size = self.file.size_bytes();
-        if size - self.space_checked_at >= SPACE_CHECKED_EVERY {
-            self.shared.space.hard()?;
-            self.space_checked_at = size;
-        }
+        self.shared.space.take(bytes.len())?;
         self.file.append(bytes).map_err(|error| self.shared.disk_failed(error))
     }
     /// Up to `most` bytes from `range` on.

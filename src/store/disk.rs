@@ -17,6 +17,8 @@ pub struct Faults(Arc<Mutex<Plan>>);
 #[derive(Debug, Default)]
 struct Plan {
     operations: usize,
+    /// What is left of the disk that a test gave, in bytes.
+    free: Option<u64>,
     rules: Vec<Rule>,
 }
 
@@ -41,6 +43,18 @@ impl Faults {
     }
     pub fn heal(&self) {
         self.lock().rules.clear();
+    }
+    /// From now on so many bytes are free, and each that is written takes one.
+    pub fn set_free(&self, bytes: u64) {
+        self.lock().free = Some(bytes);
+    }
+    pub fn free(&self) -> Option<u64> {
+        self.lock().free
+    }
+    fn written(&self, bytes: usize) {
+        if let Some(free) = &mut self.lock().free {
+            *free = free.saturating_sub(bytes as u64);
+        }
     }
     /// Operations asked for so far.
     pub fn operations(&self) -> usize {
@@ -99,7 +113,11 @@ impl Disk {
         })
     }
     pub fn write_all(&self, mut file: &File, bytes: &[u8]) -> Result<(), StoreError> {
-        self.run(Operation::Write, || file.write_all(bytes))
+        self.run(Operation::Write, || file.write_all(bytes))?;
+        if let Some(faults) = &self.faults {
+            faults.written(bytes.len());
+        }
+        Ok(())
     }
     /// Lets the disk begin with a range while more arrives, so that little is left for the sync. A hint:
     /// its outcome is not looked at, the sync that follows tells.
@@ -167,8 +185,9 @@ impl Disk {
     pub fn space(&self, path: &Path) -> Result<Space, StoreError> {
         self.run(Operation::FreeSpace, || {
             let found = rustix::fs::statvfs(path)?;
+            let given = self.faults.as_ref().and_then(Faults::free);
             Ok(Space {
-                free_bytes: found.f_bavail.saturating_mul(found.f_frsize),
+                free_bytes: given.unwrap_or(found.f_bavail.saturating_mul(found.f_frsize)),
                 total_bytes: found.f_blocks.saturating_mul(found.f_frsize),
                 free_inodes: (found.f_files > 0).then_some(found.f_favail),
             })

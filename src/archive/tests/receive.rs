@@ -178,6 +178,41 @@ async fn below_the_floors_nothing_begins() {
 }
 
 #[tokio::test]
+async fn no_instance_crosses_the_hard_floor_while_it_arrives() {
+    const FLOOR: u64 = 20 << 20;
+    // What an intake gathers before it writes.
+    const GATHERED: u64 = 256 << 10;
+    let bench = Bench::with(|settings| settings.storage.hard_stop = Floor::Bytes(Bytes::new(FLOOR))).await;
+    bench.faults.set_free(FLOOR + (8 << 20));
+    let large = Data::ct(1);
+    let mut intake = bench.archive.begin(large.offer()).unwrap();
+    let bytes = large.with_pixels(16 << 20);
+    let refused = bytes.chunks(16 << 10).find_map(|portion| intake.write(portion).err());
+    assert!(matches!(refused, Some(ReceiveError::NoSpace)), "{refused:?}");
+    assert!(matches!(intake.finish().await, Err(ReceiveError::NoSpace)));
+    assert!(bench.files("incoming").is_empty() && bench.files("objects").is_empty());
+    assert!(bench.faults.free().unwrap() + GATHERED >= FLOOR);
+
+    // Nor do many small ones within a second, and what was acknowledged stays.
+    bench.faults.set_free(FLOOR + (8 << 20));
+    let mut acknowledged = Vec::new();
+    for number in 2..22 {
+        let data = Data::ct(number);
+        let Ok(mut intake) = bench.archive.begin(data.offer()) else { continue };
+        let taken = data.with_pixels(3 << 20).chunks(16 << 10).all(|portion| intake.write(portion).is_ok());
+        match intake.finish().await {
+            Ok(_) => acknowledged.push(data),
+            Err(error) => assert!(!taken && matches!(error, ReceiveError::NoSpace), "{error:?}"),
+        }
+    }
+    assert_eq!(acknowledged.len(), 2, "the third no longer fits");
+    assert!(bench.faults.free().unwrap() + GATHERED >= FLOOR);
+    for data in &acknowledged {
+        assert_eq!(bench.stored(data).await.unwrap(), data.with_pixels(3 << 20));
+    }
+}
+
+#[tokio::test]
 async fn without_uids_in_the_offer_the_data_set_says_what_it_is() {
     let bench = Bench::new().await;
     let offered = |data: &Data| Offer { sop_class_uid: None, sop_instance_uid: None, ..data.offer() };
