@@ -1,6 +1,7 @@
 //! Downloads under a ticket: admitted, counted, and ended in the middle when the link is revoked.
 
 use super::live::Running;
+use super::meter::in_units;
 use super::package::PackageStream;
 use super::session::Session;
 use super::ticket::{self, Ticket};
@@ -16,7 +17,7 @@ use std::net::IpAddr;
 
 pub(super) const WEEK_MS: i64 = 7 * 86_400_000;
 /// How many sent bytes may be forgotten when the process dies.
-const KEPT_EVERY: u64 = 16 << 20;
+pub(super) const KEPT_EVERY: u64 = 16 << 20;
 /// Sent bytes are counted in whole units of this.
 pub(super) const UNIT: u64 = 64 << 10;
 
@@ -101,7 +102,7 @@ impl Access {
         };
         let week_over_ms = row.week_began_at_ms.saturating_add(WEEK_MS);
         // In the units that are counted, or a small package would be used up by their rounding.
-        let package_units = package_bytes.div_ceil(UNIT).saturating_mul(UNIT);
+        let package_units = in_units(package_bytes);
         let allowed = package_units.saturating_mul(u64::from(self.0.link.package_sizes_per_week));
         if now_ms < week_over_ms && row.week_bytes >= allowed {
             let left_ms = week_over_ms.saturating_sub(now_ms).unsigned_abs();
@@ -175,7 +176,7 @@ impl Download {
     }
 
     fn keep(&mut self) {
-        let bytes = self.sent.saturating_sub(self.kept).div_ceil(UNIT).saturating_mul(UNIT);
+        let bytes = in_units(self.sent.saturating_sub(self.kept));
         self.kept = self.sent;
         let (access, link) = (self.access.clone(), self.link);
         if bytes > 0

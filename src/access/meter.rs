@@ -2,13 +2,11 @@
 //! at once, they use up one budget. Kept in memory and written to the link's row now and then, so that a
 //! piece costs no write.
 
-use super::download::{UNIT, WEEK_MS};
+use super::download::{KEPT_EVERY, UNIT, WEEK_MS};
 use super::token::LinkKey;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes that may be forgotten when the process dies.
-const KEPT_EVERY: u64 = 16 << 20;
 /// Links whose counts are held; beyond, those that send nothing are written to their rows and let go.
 const LINKS: usize = 4096;
 
@@ -61,14 +59,17 @@ impl Meter {
     pub(super) fn used(&self, week_began_ms: i64, week_bytes: u64, now_ms: i64) -> u64 {
         let over = |began_ms: i64| now_ms >= began_ms.saturating_add(WEEK_MS);
         let mut counts = self.counts();
+        if over(counts.week_began_ms) {
+            (counts.week_began_ms, counts.used) =
+                (if over(week_began_ms) { now_ms } else { week_began_ms }, counts.unkept);
+        }
         if !over(week_began_ms) {
             counts.used = counts.used.max(week_bytes.saturating_add(counts.unkept));
             counts.week_began_ms = counts.week_began_ms.max(week_began_ms);
-        } else if over(counts.week_began_ms) {
-            (counts.week_began_ms, counts.used) = (now_ms, counts.unkept);
         }
         counts.used
     }
+
     /// Counts a piece before it is sent, unless `allowed` was used up by those before it.
     pub(super) fn count(&self, bytes: u64, allowed: u64) -> Counted {
         let mut counts = self.counts();
@@ -117,6 +118,10 @@ mod tests {
         assert_eq!(meter.used(0, 64, WEEK_MS + 1), 5);
         // Bytes of a download by ticket began a week of the row's own.
         assert_eq!(meter.used(WEEK_MS + 2, 1000, WEEK_MS + 3), 1005);
+        // And does so when it is the first to know of the new one.
+        meter.count(5000, u64::MAX);
+        meter.take();
+        assert_eq!(meter.used(3 * WEEK_MS, 100, 3 * WEEK_MS + 1), 100);
     }
 
     #[test]

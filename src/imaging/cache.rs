@@ -1,6 +1,8 @@
 //! Pictures that were made, in as many bytes as `limits.picture_cache` says. A picture is named by the
-//! digest of its instance's file, its frame and its view: stored files never change, so it never goes stale.
+//! digest of its instance's file, its frame and its view: stored files never change, so it never goes stale, and a
+//! release that shows a file otherwise names its pictures otherwise.
 
+use super::WRITER;
 use super::view::View;
 use super::{DecodeFailure, Picture};
 use quick_cache::Weighter;
@@ -64,6 +66,7 @@ impl Hopeless {
 
 pub(super) fn name(sha256: &[u8; 32], frame: u32, view: &View) -> Name {
     let mut digest = Sha256::new();
+    digest.update(WRITER.to_le_bytes());
     digest.update(sha256);
     digest.update(frame.to_le_bytes());
     // Every field of a view counts, those to come included.

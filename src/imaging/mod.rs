@@ -44,6 +44,10 @@ pub use worker::{DecodeFailure, Decoders, Program};
 /// The most pixels a frame may have to be shown: 40 megapixels, beyond any detector we know of.
 pub const PIXELS_MAX: u64 = 40_000_000;
 
+/// Goes up when a stored frame becomes other samples, another picture or another codestream than by the release before:
+/// it is part of the ETags by which browsers keep them.
+pub const WRITER: u32 = 2;
+
 /// An encoded picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {

@@ -25,11 +25,8 @@ pub struct TokenRow {
     pub study: Option<StudyInstanceUid>,
 }
 
-/// How long the row of a viewer's token stays after its end.
-const VIEWERS_KEPT_MS: i64 = 30 * 86_400_000;
-
 impl Index {
-    /// Keeps a new token with its audit row.
+    /// Keeps a new token with its audit row. Viewers' tokens are many: those that have ended leave their rows here.
     pub async fn insert_token(&self, token: &TokenRow, event: &Event) -> Result<(), IndexError> {
         let mut transaction = self.write().await?;
         sqlx::query(
@@ -46,7 +43,7 @@ impl Index {
         .execute(&mut *transaction)
         .await?;
         sqlx::query("DELETE FROM access_token WHERE study_instance_uid IS NOT NULL AND expires_at_ms < $1")
-            .bind(token.created_at_ms.saturating_sub(VIEWERS_KEPT_MS))
+            .bind(token.created_at_ms)
             .execute(&mut *transaction)
             .await?;
         transaction.append(event).await?;
@@ -64,12 +61,13 @@ impl Index {
         .await?;
         found.as_ref().map(row).transpose()
     }
-    /// All of them, the newest first.
+    /// All of them: those that people made, then those that viewers were started with, the newest first.
     pub async fn tokens(&self) -> Result<Vec<TokenRow>, IndexError> {
         let mut reader = self.read().await?;
         let all = sqlx::query(
             "SELECT token_id, sha256, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms,
-                study_instance_uid FROM access_token ORDER BY created_at_ms DESC, token_id DESC",
+                study_instance_uid FROM access_token
+             ORDER BY study_instance_uid IS NOT NULL, created_at_ms DESC, token_id DESC",
         )
         .fetch_all(&mut *reader)
         .await?;

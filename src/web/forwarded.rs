@@ -17,11 +17,15 @@ impl Sender {
         if !trusts(proxies, peer) {
             return Self(peer);
         }
-        let lines = |name: &str| headers.get_all(name).iter().filter_map(|line| line.to_str().ok()).collect::<Vec<_>>();
-        let (listed, standard) = (lines("x-forwarded-for"), lines("forwarded"));
+        // What cannot be read is a hop nevertheless: which header counts is not for the sender to say.
+        let lines = |name: &str| {
+            let lines = headers.get_all(name).iter();
+            lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect::<Vec<_>>()
+        };
+        let listed = lines("x-forwarded-for");
         let hops: Vec<Option<IpAddr>> = match listed.is_empty() {
             false => listed.iter().flat_map(|line| line.split(',')).map(node).collect(),
-            true => standard
+            true => lines("forwarded")
                 .iter()
                 .flat_map(|line| line.split(','))
                 .map(|hop| parameter(hop, "for").and_then(node))
@@ -79,7 +83,7 @@ fn node(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderName;
+    use axum::http::{HeaderName, HeaderValue};
 
     #[test]
     fn a_trusted_proxy_says_whom_a_request_is_from() {
@@ -104,9 +108,14 @@ mod tests {
             (proxy, &[("forwarded", "for=1.1.1.1, for=unknown")], proxy),
             (proxy, &[("forwarded", "for=1.1.1.1, proto=https")], proxy),
             (proxy, &[("forwarded", "for=1.1.1.1"), (list, far)], far),
+            (proxy, &[("forwarded", "for=1.1.1.1"), (list, "é, 203.0.113.7")], far),
+            (proxy, &[("forwarded", "for=1.1.1.1"), (list, "é")], proxy),
         ];
         for (peer, sent, expected) in cases {
-            let headers = sent.iter().map(|(n, v)| (HeaderName::try_from(*n).unwrap(), v.parse().unwrap())).collect();
+            let headers = sent
+                .iter()
+                .map(|(n, v)| (HeaderName::try_from(*n).unwrap(), HeaderValue::from_bytes(v.as_bytes()).unwrap()))
+                .collect();
             let sender = Sender::of(&proxies, peer.parse().unwrap(), &headers);
             assert_eq!(sender, Sender(expected.parse().unwrap()), "{peer} {sent:?}");
         }

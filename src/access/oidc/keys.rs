@@ -132,13 +132,14 @@ impl Keys {
         let read = tokio::time::timeout(READING, self.read()).await.unwrap_or(Err(ReadError::Slow));
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         let (outcome, reading) = match read {
-            Ok(keys) if keys.is_empty() => {
-                tracing::warn!("[web.oidc] the issuer has no key that could sign an access token");
-                ("empty", Reading::Failed)
-            }
             Ok(keys) => {
+                // None at all is an answer too: what was withdrawn is believed no longer.
+                let outcome = if keys.is_empty() { "empty" } else { "ok" };
+                if keys.is_empty() {
+                    tracing::warn!("[web.oidc] the issuer has no key that could sign an access token");
+                }
                 *held = Some(Held { keys: Arc::new(keys), read_at: Instant::now(), failed_at: None });
-                ("ok", Reading::Done)
+                (outcome, Reading::Done)
             }
             Err(error) => {
                 tracing::warn!("[web.oidc] the issuer's keys could not be read: {error}");

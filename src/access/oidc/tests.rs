@@ -76,6 +76,18 @@ async fn a_key_that_was_withdrawn_is_not_believed_after_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_withdraws_every_key_is_not_down() {
+    let signer = Signer::new("1");
+    let house = House::new(&signer).await;
+    assert_eq!(house.said(&signer).await, Ok(()));
+    house.publish(&[]);
+    house.oidc.keys.age(QUARTER);
+    assert_eq!(house.said(&signer).await, Err(OidcError::Refused(Refusal::UnknownKey)));
+    house.publish(&[&signer]);
+    assert_eq!(house.said(&signer).await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_key_that_was_replaced_under_its_name_is_found() {
     let (first, second) = (Signer::new("1"), Signer::new("1"));
     let house = House::new(&first).await;

@@ -66,7 +66,7 @@ impl Daemon {
             scheme,
             host: host.trim_matches(['[', ']']).to_owned(),
             port,
-            outbound: Outbound::with_identity("--ca", ca, identity).map_err(Failure::usage)?,
+            outbound: Outbound::with_identity("bluebridge doctor:", ca, identity).map_err(Failure::usage)?,
             // As browsers write it.
             authority: if port == usual { host.to_owned() } else { format!("{host}:{port}") },
             prefix: uri.path().trim_end_matches('/').to_owned(),

@@ -11,6 +11,7 @@ use crate::web::Web;
 use crate::web::base_url::BaseUrl;
 use crate::web::caller::Reader;
 use crate::web::conditional::is_answered_without_body;
+use crate::web::middleware::Given;
 use crate::web::problem::Problem;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
@@ -63,6 +64,13 @@ impl Asked {
     /// The raw query string.
     pub fn query(&self) -> Option<&str> {
         self.request.uri.query()
+    }
+    /// Whose pages, besides our own, may show the answer in a frame: on the patient's listener nobody's.
+    pub fn framing_origins(&self) -> &[String] {
+        match self.request.extensions.get::<Given>() {
+            Some(_) => &[],
+            None => &self.web.config.cors_origins,
+        }
     }
     pub fn accept(&self) -> Accept {
         Accept::of(self.headers(), self.query())

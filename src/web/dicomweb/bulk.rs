@@ -55,7 +55,7 @@ pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
         }
     };
     if media != OCTETS {
-        framed::allow(response.headers_mut(), FRAMED, &asked.web.config);
+        framed::allow(response.headers_mut(), FRAMED, asked.framing_origins());
     }
     Ok(response)
 }
@@ -65,8 +65,8 @@ pub(super) fn is_compressed(value: &BulkValue, stored: &TransferSyntax) -> bool 
     value.path == PIXEL_DATA && !stored.is_native()
 }
 
-/// The media type under which the value goes out: octets, unless it is the document or the video that
-/// was asked for. The caller's wish is checked against the bytes and the syntax, never believed.
+/// The media type under which a value that is not compressed goes out: octets, unless it is the document that
+/// was asked for. The caller's wish is checked against the bytes, never believed.
 pub(super) async fn kind(
     detail: &InstanceDetail,
     value: &BulkValue,
@@ -82,7 +82,6 @@ pub(super) async fn kind(
                 _ => OCTETS,
             }
         }
-        Some(_) if value.path == PIXEL_DATA && stored.frames == Frames::Video => stored.media_type,
         _ => OCTETS,
     }
 }

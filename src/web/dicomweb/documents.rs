@@ -21,6 +21,7 @@ use bytes::Bytes;
 use dicom_dictionary_std::uids;
 use serde::Deserialize;
 use std::ops::Range;
+use tokio::sync::Semaphore;
 
 const HTML: &str = "text/html";
 const MP4: &str = "video/mp4";
@@ -29,6 +30,10 @@ const MPEG: &str = "video/mpeg";
 const CONTAINER: usize = 197;
 /// The longest JSON of a report that is made into a page.
 const REPORT_MAX: u64 = 16 << 20;
+/// Reports made into pages at a time: one that is nested deep is read once for each of its levels.
+static WRITERS: Semaphore = Semaphore::const_new(1);
+/// Goes up when the same report becomes another page, or the same document other bytes: browsers keep both.
+const WRITER: u32 = 2;
 
 /// The rendered form of an instance that is no picture.
 pub struct Document {
@@ -155,7 +160,11 @@ fn names(start: &[u8], of_syntax: &'static str) -> Vec<&'static str> {
 
 async fn page(detail: &InstanceDetail) -> Option<Document> {
     let metadata = detail.metadata.clone();
-    let read = move || metadata.text(REPORT_MAX).ok().and_then(|json| report::page(&json));
+    let turn = WRITERS.acquire().await.ok()?;
+    let read = move || {
+        let _turn = turn;
+        metadata.text(REPORT_MAX).ok().and_then(|json| report::page(&json))
+    };
     let page = tokio::task::spawn_blocking(read).await.ok().flatten()?;
     let mut segments = Segments::default();
     segments.text(page);
@@ -185,13 +194,13 @@ impl Document {
             .unwrap_or(HeaderValue::from_static(media::OCTETS));
         let representation = Representation { content_type, etag: self.etag, segments: self.segments };
         let mut response = asked.answer(representation);
-        framed::allow(response.headers_mut(), self.policy, &asked.web.config);
+        framed::allow(response.headers_mut(), self.policy, asked.framing_origins());
         response
     }
 }
 
 fn tag(detail: &InstanceDetail, kind: &str) -> String {
-    format!("\"{}-r{kind}\"", hex(detail.row.file.sha256.get(..16).unwrap_or_default()))
+    format!("\"{}-r{kind}{WRITER}\"", hex(detail.row.file.sha256.get(..16).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! What a viewer shows in a frame or an `<object>`: a document, a film, a report as a page.
 
-use crate::config;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// Takes the place of what the gate says of data, which no frame may show.
@@ -8,10 +7,10 @@ pub(super) const FRAMED: &str = "default-src 'none'; frame-ancestors 'self'";
 /// A report brings its few lines of style.
 pub(super) const STYLED: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
-/// Lets pages of our own origin frame this answer, and those that may ask for it at all (`[web] cors_origins`).
+/// Lets pages of our own origin frame this answer, and `origins`, those that may ask for it at all.
 /// A page with COEP, such as OHIF's, frames only what sends COEP itself, of its own origin too (HTML §7.1.4).
-pub(super) fn allow(headers: &mut HeaderMap, policy: &'static str, web: &config::Web) {
-    let ancestors = [policy].into_iter().chain(web.cors_origins.iter().map(String::as_str));
+pub(super) fn allow(headers: &mut HeaderMap, policy: &'static str, origins: &[String]) {
+    let ancestors = [policy].into_iter().chain(origins.iter().map(String::as_str));
     let policy =
         HeaderValue::from_str(&ancestors.collect::<Vec<_>>().join(" ")).unwrap_or(HeaderValue::from_static(policy));
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -25,9 +24,9 @@ mod tests {
     #[test]
     fn listed_origins_may_show_documents_in_a_frame() {
         let told = |origins: &[&str]| {
-            let cors_origins = origins.iter().map(|&origin| origin.to_owned()).collect();
+            let origins: Vec<_> = origins.iter().map(|&origin| origin.to_owned()).collect();
             let mut headers = HeaderMap::new();
-            allow(&mut headers, FRAMED, &config::Web { cors_origins, ..config::Web::default() });
+            allow(&mut headers, FRAMED, &origins);
             assert_eq!(headers["cross-origin-embedder-policy"], "require-corp");
             headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned()
         };

@@ -7,7 +7,7 @@ use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Framing, Handle, Segment, Segments};
 use super::{base_tag, hex};
-use crate::archive::{InstanceDetail, InstanceFile, InstanceFrames};
+use crate::archive::{InstanceDetail, InstanceFile, InstanceFrames, RetrieveError};
 use crate::domain::byte_order::Words;
 use crate::domain::frames::locate;
 use crate::domain::instance::{FrameTable, PixelFacts};
@@ -111,7 +111,7 @@ async fn transcoded(
     target: Target,
     sends: bool,
 ) -> Result<Vec<Vec<Segment>>, Problem> {
-    let detail = web.archive.instance(&found.row.uids.selector()).await?.ok_or_else(Problem::internal)?;
+    let detail = web.archive.instance(&found.row.uids.selector()).await?.ok_or(RetrieveError::Deleted)?;
     let detail = Arc::new(detail);
     let mut segments = Vec::with_capacity(list.len());
     for (at, number) in list.iter().enumerate() {

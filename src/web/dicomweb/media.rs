@@ -7,7 +7,7 @@ use super::accept::{Accept, MediaRange};
 use crate::domain::transfer_syntax::{
     self, EXPLICIT_VR_LITTLE_ENDIAN, Encoding, Frames, IMPLICIT_VR_LITTLE_ENDIAN, TransferSyntax,
 };
-use crate::imaging::{Target, is_shown};
+use crate::imaging::{Target, WRITER, is_shown};
 use crate::web::problem::Problem;
 
 pub const DICOM: &str = "application/dicom";
@@ -53,14 +53,11 @@ impl Forms {
         let kept: String = self.kept.iter().map(|uid| format!("k{}", arc(uid))).collect();
         match self.target {
             None => "a".into(),
-            Some(Target::ExplicitLittle) => format!("e{kept}"),
-            Some(target) => format!("t{}{WRITER}{kept}", arc(target.uid())),
+            Some(Target::ExplicitLittle) => format!("e{WRITER}{kept}"),
+            Some(target) => format!("t{}.{WRITER}{kept}", arc(target.uid())),
         }
     }
 }
-
-/// Goes up when the same frame becomes another codestream.
-const WRITER: &str = ".1";
 
 /// What tells the transfer syntaxes of DICOM apart.
 pub fn arc(uid: &str) -> &str {
@@ -160,6 +157,20 @@ pub fn compressed(accept: &Accept, stored: &'static TransferSyntax, one: bool) -
         true => Ok(FrameMedia { packaging: Packaging::Single, ..media }),
         false => Ok(media),
     }
+}
+
+/// For compressed frames among other bulk data of several instances, where nobody names a transfer syntax: the rest is
+/// not withheld for what no decoder here reads, which goes out as it is and says so.
+pub fn spared(accept: &Accept, stored: &'static TransferSyntax) -> Option<FrameMedia> {
+    let taken = |range: &MediaRange| packaged(range, 2).is_some_and(|(_, asked)| covers(asked, OCTETS));
+    let unsaid = accept.wanted().any(|range| range.transfer_syntaxes.is_empty() && taken(range));
+    let (packaging, media) = (Packaging::Multipart, stored.media_type);
+    (unsaid && !is_shown(stored.uid)).then_some(FrameMedia {
+        packaging,
+        media,
+        transfer_syntax: stored.uid,
+        target: None,
+    })
 }
 
 /// Frames in another syntax than the stored one: one that is named, or the one that the media type means
@@ -495,6 +506,14 @@ mod tests {
         assert_eq!(problem.status, 406);
         for named in ["JPEG Lossless", JPEG, JLS, EXPLICIT_VR_LITTLE_ENDIAN] {
             assert!(problem.detail.contains(named), "{named}");
+        }
+        let octets = "multipart/related; type=application/octet-stream";
+        let spared = |text| spared(&accept(text), syntax(VIDEO)).map(|media| (media.media, media.transfer_syntax));
+        assert_eq!(spared(octets), Some(("video/mp4", VIDEO)));
+        for text in
+            ["multipart/related; type=image/jpeg", "application/octet-stream; transfer-syntax=1.2.840.10008.1.2"]
+        {
+            assert_eq!(spared(text), None);
         }
         let problem = frames(&accept("application/octet-stream"), syntax(VIDEO), 1).unwrap_err();
         assert!(problem.detail.contains("no decoder"));

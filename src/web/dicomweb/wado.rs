@@ -8,7 +8,7 @@ use super::multipart::Multipart;
 use super::representation::Representation;
 use super::segments::{Handle, Rewritten, Segment, Segments, Transcoding};
 use super::{base_tag, hex, package};
-use crate::archive::{InstanceRow, file_header};
+use crate::archive::{InstanceRow, RetrieveError, file_header};
 use crate::domain::transfer_syntax::{self, EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax};
 use crate::imaging::Target;
 use crate::web::Web;
@@ -116,7 +116,7 @@ async fn transcoded(
     target: Target,
     now: bool,
 ) -> Result<(Segment, &'static str), Problem> {
-    let found = web.archive.frames(&row.uids.selector()).await?.ok_or_else(Problem::internal)?;
+    let found = web.archive.frames(&row.uids.selector()).await?.ok_or(RetrieveError::Deleted)?;
     if let Some(pixels) = &found.pixels {
         web.imaging.check(pixels, target)?;
     }

@@ -16,6 +16,7 @@ use crate::archive::{InstanceRow, InstanceUids};
 use crate::domain::frames::locate;
 use crate::domain::instance::BulkValue;
 use crate::domain::transfer_syntax::{Frames, TransferSyntax};
+use crate::imaging::is_shown;
 use crate::web::Web;
 use crate::web::problem::Problem;
 use axum::http::HeaderValue;
@@ -30,13 +31,16 @@ pub async fn bulkdata(asked: Asked) -> Result<Response, Problem> {
     // One value may go out alone.
     let alone = asked.selector.instance.is_some() && asked.instance().await?.metadata.bulk.len() == 1;
     let (mut packaging, mut chosen) = (Packaging::Multipart, Vec::new());
-    for stored in stored_syntaxes(&rows)? {
+    let syntaxes = stored_syntaxes(&rows)?;
+    let others = syntaxes.iter().any(|syntax| is_shown(syntax.uid));
+    for stored in syntaxes {
         let has_frames =
             |row: &InstanceRow| row.number_of_frames > 0 && row.file.transfer_syntax_uid.as_str() == stored.uid;
         if stored.is_native() || !rows.iter().any(has_frames) {
             packaging = media::all_bulk(&accept, alone)?;
         } else {
-            let media = media::frames(&accept, stored, if alone && is_one(&rows, stored) { 1 } else { 2 })?;
+            let media = media::frames(&accept, stored, if alone && is_one(&rows, stored) { 1 } else { 2 });
+            let media = media.or_else(|refused| media::spared(&accept, stored).filter(|_| others).ok_or(refused))?;
             packaging = media.packaging;
             chosen.push((stored.uid, media));
         }
@@ -50,7 +54,7 @@ pub(super) async fn compressed(asked: &Asked, stored: &'static TransferSyntax) -
     let media = media::compressed(&asked.accept(), stored, is_one(&rows, stored))?;
     let mut response = answer(asked, rows, Kind::Value(stored.uid, media), media.packaging).await?;
     if stored.frames == Frames::Video {
-        framed::allow(response.headers_mut(), FRAMED, &asked.web.config);
+        framed::allow(response.headers_mut(), FRAMED, asked.framing_origins());
     }
     Ok(response)
 }

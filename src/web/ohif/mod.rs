@@ -16,14 +16,13 @@ use super::conditional::not_modified;
 use super::dicomweb::takes_gzip;
 use super::problem::{Problem, no_such_resource};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use files::Served;
 
-/// Names that carry a digest of their content may be kept for ever; the rest is asked for again.
+/// What never changes may be kept for ever; the rest is asked for again.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -79,8 +78,8 @@ async fn file(State(web): State<Web>, base: BaseUrl, Path(name): Path<String>, h
         return page_of(&web, &base).await;
     }
     let gzip = takes_gzip(&headers);
-    match viewer.file(&name, gzip).await {
-        Ok(Some(served)) => answer(served, &headers),
+    match viewer.file(&name).await {
+        Ok(Some(served)) => answer(&served, gzip, &headers),
         Ok(None) => no_such_resource().await.into_response(),
         Err(error) => unreadable(&error),
     }
@@ -105,20 +104,24 @@ fn unreadable(error: &std::io::Error) -> Response {
     Problem::unavailable("The viewer's files cannot be read; the log says more.").into_response()
 }
 
-fn answer(served: Served, asked: &HeaderMap) -> Response {
-    let Ok(etag) = HeaderValue::from_str(&served.etag) else { return Problem::internal().into_response() };
-    let unchanged = not_modified(asked, &served.etag);
-    let mut response =
-        if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { Body::from(served.bytes).into_response() };
+fn answer(served: &Served, gzip: bool, asked: &HeaderMap) -> Response {
+    let etag = served.etag(gzip);
+    let Ok(tag) = HeaderValue::from_str(&etag) else { return Problem::internal().into_response() };
+    let unchanged = not_modified(asked, &etag);
+    let mut response = match unchanged {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => served.body(gzip).into_response(),
+    };
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, etag);
+    headers.insert(header::ETAG, tag);
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    headers.insert(header::CACHE_CONTROL, if served.named_by_digest { FOR_EVER } else { ASK_AGAIN });
+    headers.insert(header::CACHE_CONTROL, if served.never_changes { FOR_EVER } else { ASK_AGAIN });
     if !unchanged {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(served.media_type));
-        if served.gzip {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
+        match served.is_compressed(gzip) {
+            true => headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip")),
+            false => headers.insert(header::CONTENT_LENGTH, served.size.into()),
+        };
     }
     isolated(response)
 }

@@ -24,31 +24,30 @@ pub fn placed(html: &str, prefix: &str) -> String {
     html.replace("=\"/", &format!("=\"{prefix}/ohif/"))
 }
 
-/// A file of the build's top folder with its addresses taken from the page or relative to itself; any
-/// other as it was.
-pub fn at_home(name: &str, bytes: Vec<u8>) -> Vec<u8> {
+/// A file of the build's top folder with its addresses taken from the page or relative to itself; `None` where it
+/// stays as it is.
+pub fn at_home(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
     match name.rsplit('.').next() {
-        Some("js") => IN_SCRIPTS.iter().fold(bytes, |bytes, (what, with)| replaced(bytes, what, with)),
+        Some("js") => IN_SCRIPTS.iter().fold(None, |placed: Option<Vec<u8>>, (what, with)| {
+            replaced(placed.as_deref().unwrap_or(bytes), what, with).or(placed)
+        }),
         Some("css") if !name.contains('/') => replaced(bytes, b"url(/", b"url("),
         Some("json") if name == "manifest.json" => replaced(bytes, b": \"/", b": \"./"),
-        _ => bytes,
+        _ => None,
     }
 }
 
-fn replaced(bytes: Vec<u8>, what: &[u8], with: &[u8]) -> Vec<u8> {
+/// `None` where there is nothing to replace.
+fn replaced(bytes: &[u8], what: &[u8], with: &[u8]) -> Option<Vec<u8>> {
     let mut placed: Option<Vec<u8>> = None;
     let mut kept = 0;
-    for at in memchr::memmem::find_iter(&bytes, what) {
+    for at in memchr::memmem::find_iter(bytes, what) {
         let out = placed.get_or_insert_with(|| Vec::with_capacity(bytes.len() + 256));
         out.extend_from_slice(bytes.get(kept..at).unwrap_or_default());
         out.extend_from_slice(with);
         kept = at + what.len();
     }
-    match placed {
-        Some(mut out) => {
-            out.extend_from_slice(bytes.get(kept..).unwrap_or_default());
-            out
-        }
-        None => bytes,
-    }
+    let mut out = placed?;
+    out.extend_from_slice(bytes.get(kept..).unwrap_or_default());
+    Some(out)
 }
