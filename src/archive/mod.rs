@@ -31,7 +31,7 @@ pub use crate::index::deleted::DeletionRow;
 pub use crate::index::{InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
 pub use crate::store::part10::header as file_header;
 pub use error::{ArchiveError, Cause, ReceiveError, RemoveError, RetrieveError};
-pub use receive::{Committing, Intake, Offer, Received};
+pub use receive::{Committing, Intake, Offer, Received, SyntaxSource};
 pub use reconcile::ReconcileReport;
 pub use restore::Restored;
 pub use retrieve::InstanceFile;

@@ -21,13 +21,22 @@ const GATHERED_MAX: usize = 256 << 10;
 const SOP_CLASS_UID: Tag = Tag(0x0008, 0x0016);
 const SOP_INSTANCE_UID: Tag = Tag(0x0008, 0x0018);
 
+/// Who says in which transfer syntax a data set is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyntaxSource {
+    Sender,
+    /// Nobody: it is one of the native ones, by the look of the first element.
+    Guess,
+    /// We do, who stored it before: what was acknowledged once is taken as it is.
+    Archive,
+}
+
 /// What a caller says about an instance before its first byte.
 #[derive(Debug, Clone)]
 pub struct Offer {
     pub source: Source,
     pub transfer_syntax: &'static TransferSyntax,
-    /// Nobody said the transfer syntax: it is one of the native ones, by the look of the first element.
-    pub syntax_is_guessed: bool,
+    pub syntax_from: SyntaxSource,
     /// From the C-STORE-RQ, and then the data set must agree. Without both, the data set says it: what
     /// says neither within its first 256 KiB is refused as [`ReceiveError::Undecodable`] and not kept.
     pub sop_class_uid: Option<SopClassUid>,
@@ -60,7 +69,7 @@ pub struct Intake {
     source: Source,
     conflict: ConflictAnswer,
     transfer_syntax: &'static TransferSyntax,
-    syntax_is_guessed: bool,
+    syntax_from: SyntaxSource,
     study_instance_uid: Option<StudyInstanceUid>,
     only: Option<Restriction>,
     part: PartFile,
@@ -87,18 +96,22 @@ impl Intake {
     pub(super) fn begin(shared: Arc<Shared>, committer: Arc<Committer>, offer: Offer) -> Result<Self, ReceiveError> {
         shared.check_intake()?;
         shared.space.hard()?;
+        let limits = super::read_limits(&shared.limits);
         let part = shared.store.new_part().map_err(|error| shared.disk_failed(error))?;
         let mut intake = Self {
             source: offer.source,
             conflict: offer.conflict,
             transfer_syntax: offer.transfer_syntax,
-            syntax_is_guessed: offer.syntax_is_guessed,
+            syntax_from: offer.syntax_from,
             study_instance_uid: offer.study_instance_uid,
             only: offer.only,
             part,
             name: Name::Gathering(Vec::new()),
             dataset_bytes: 0,
-            reading: Ok(Reading::new(offer.transfer_syntax, super::read_limits(&shared.limits))),
+            reading: Ok(match offer.syntax_from {
+                SyntaxSource::Archive => Reading::of_stored(offer.transfer_syntax, limits),
+                SyntaxSource::Sender | SyntaxSource::Guess => Reading::new(offer.transfer_syntax, limits),
+            }),
             broken: None,
             shared,
             committer,
@@ -145,7 +158,7 @@ impl Intake {
             && let Err(error) = reading.feed(bytes)
         {
             // The guess was wrong, not the data set: its sender can say how it is written, and send it again.
-            if self.syntax_is_guessed && error.is_encapsulated() {
+            if self.syntax_from == SyntaxSource::Guess && error.is_encapsulated() {
                 return Err(ReceiveError::SyntaxNotNamed);
             }
             self.reading = Err(error);

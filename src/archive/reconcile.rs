@@ -225,7 +225,7 @@ fn read_object(shared: &Shared, path: &str, sha256: &[u8; 32]) -> Result<Result<
     start.truncate(read);
     let header = part10::parse(&start);
     let syntax = header.as_ref().and_then(|(.., syntax, _)| transfer_syntax::lookup(syntax.as_str()));
-    let mut reading = syntax.map(|syntax| Reading::new(syntax, super::read_limits(&shared.limits)));
+    let mut reading = syntax.map(|syntax| Reading::of_stored(syntax, super::read_limits(&shared.limits)));
     let mut skip = header.as_ref().map_or(0, |(.., length)| *length);
     let mut outcome = Ok(());
     let Digests { sha256: found, crc32, .. } = reader.digest(|portion| {

@@ -1,6 +1,6 @@
 //! A deletion undone: its kept files are taken in again, by the only way in.
 
-use super::{Archive, ArchiveError, Offer, ReceiveError, Source};
+use super::{Archive, ArchiveError, Offer, ReceiveError, Source, SyntaxSource};
 use crate::audit::{Actor, Event, Kind, Outcome};
 use crate::config::ConflictAnswer;
 use crate::domain::transfer_syntax;
@@ -101,7 +101,7 @@ impl Archive {
             let mut intake = archive.begin(Offer {
                 source: Source::default(),
                 transfer_syntax: transfer_syntax::lookup(syntax.as_str()).ok_or_else(unreadable)?,
-                syntax_is_guessed: false,
+                syntax_from: SyntaxSource::Archive,
                 sop_class_uid: Some(class),
                 sop_instance_uid: Some(instance),
                 study_instance_uid: None,

@@ -17,7 +17,14 @@ use tokio::sync::watch;
 /// remove each other's part files.
 #[derive(Debug)]
 pub struct DataDirLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DataDirLock {
+    /// Given back, not only closed: a child that is just being started has the file open until it runs its program.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl DataDirLock {
@@ -32,7 +39,7 @@ impl DataDirLock {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::open(data_dir.join("lock"), flags, Mode::RUSR | Mode::WUSR).map_err(wrong)?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: File::from(file) }),
+            Ok(()) => Ok(Self { file: File::from(file) }),
             Err(Errno::WOULDBLOCK) => Err(ArchiveError::Locked),
             Err(errno) => Err(wrong(errno).into()),
         }

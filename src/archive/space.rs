@@ -5,8 +5,7 @@ use crate::config::Storage;
 use crate::config::units::Bytes;
 use crate::store::{InstanceStore, Space, StoreError};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How old an answer of the file system may be, and how many bytes all intakes together may have written since; fewer
@@ -22,35 +21,40 @@ const BALLAST: &str = "ballast";
 pub(super) struct FreeSpace {
     store: InstanceStore,
     storage: Storage,
-    asked: Mutex<Option<(Instant, Space)>>,
-    /// Bytes that instances took since then, all intakes together.
-    written: AtomicU64,
-    /// How many of these the last answer is good for.
-    room: AtomicU64,
+    asked: Mutex<Option<Asked>>,
+}
+
+/// An answer of the file system.
+#[derive(Debug)]
+struct Asked {
+    at: Instant,
+    space: Space,
+    /// Bytes that instances may take before it is asked again, all intakes together.
+    room: u64,
 }
 
 impl FreeSpace {
     pub(super) fn new(store: InstanceStore, storage: Storage) -> Self {
-        Self { store, storage, asked: Mutex::new(None), written: AtomicU64::new(0), room: AtomicU64::new(0) }
+        Self { store, storage, asked: Mutex::new(None) }
     }
     pub(super) fn now(&self) -> Result<Space, StoreError> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        match *asked {
-            Some((at, space)) if at.elapsed() < ASKED_EVERY && !self.is_used_up() => Ok(space),
-            _ => self.look(&mut asked),
-        }
+        Ok(self.with_room(&mut self.asked(), 1)?.space)
     }
-    fn is_used_up(&self) -> bool {
-        self.written.load(Ordering::Relaxed) > self.room.load(Ordering::Relaxed)
+    fn asked(&self) -> MutexGuard<'_, Option<Asked>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    fn look(&self, asked: &mut Option<(Instant, Space)>) -> Result<Space, StoreError> {
-        // First, so that what is written meanwhile counts twice rather than not at all.
-        self.written.store(0, Ordering::Relaxed);
-        let space = self.store.disk().space(self.store.data_dir())?;
-        let spare = space.free_bytes.saturating_sub(self.hard_floor(&space));
-        self.room.store(spare.min(ASKED_EVERY_BYTES), Ordering::Relaxed);
-        *asked = Some((Instant::now(), space));
-        Ok(space)
+    /// The last answer, when it is new enough and good for `bytes` more, or else another one, which may be good for fewer.
+    fn with_room<'a>(&self, asked: &'a mut Option<Asked>, bytes: u64) -> Result<&'a mut Asked, StoreError> {
+        let asked_before = asked.take().filter(|last| last.at.elapsed() < ASKED_EVERY && last.room >= bytes);
+        let last = match asked_before {
+            Some(last) => last,
+            None => {
+                let space = self.store.disk().space(self.store.data_dir())?;
+                let spare = space.free_bytes.saturating_sub(self.hard_floor(&space));
+                Asked { at: Instant::now(), space, room: spare.min(ASKED_EVERY_BYTES) }
+            }
+        };
+        Ok(asked.insert(last))
     }
     /// Room for new associations: above `soft_stop`.
     pub(super) fn soft(&self) -> Result<(), ReceiveError> {
@@ -63,16 +67,17 @@ impl FreeSpace {
         above(&space, self.hard_floor(&space))
     }
     /// Room for so many more bytes of an instance, which the caller writes now: `hard_stop` holds while an instance
-    /// arrives too, but for the little that each intake has not yet handed to the disk.
+    /// arrives too, but for the portion that each intake is just handing to the disk.
     pub(super) fn take(&self, bytes: usize) -> Result<(), ReceiveError> {
         let bytes = bytes as u64;
-        let written = self.written.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        if written <= self.room.load(Ordering::Relaxed) {
-            return Ok(());
+        let mut asked = self.asked();
+        let last = self.with_room(&mut asked, bytes)?;
+        if last.room < bytes {
+            // Asked just now: it is not enough, or more than an answer is good for.
+            above(&last.space, self.hard_floor(&last.space).saturating_add(bytes))?;
         }
-        let space = self.look(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner))?;
-        self.written.fetch_add(bytes, Ordering::Relaxed);
-        above(&space, self.hard_floor(&space).saturating_add(bytes))
+        last.room = last.room.saturating_sub(bytes);
+        Ok(())
     }
     fn hard_floor(&self, space: &Space) -> u64 {
         self.storage.hard_stop.resolve(space.total_bytes, 3, Bytes::gib(4))

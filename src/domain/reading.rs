@@ -24,6 +24,13 @@ impl Reading {
         Self { walker: Walker::new(syntax, limits), sink: Sink::new(syntax) }
     }
 
+    /// Of a data set that was stored before, by whatever rules of admission: only what cannot be read is refused.
+    pub fn of_stored(syntax: &TransferSyntax, limits: ReadLimits) -> Self {
+        let mut reading = Self::new(syntax, limits);
+        reading.sink.takes_fragments();
+        reading
+    }
+
     /// The next bytes of the data set as received, in portions of any size. After an error, every call
     /// returns that error.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ReadError> {

@@ -1,11 +1,12 @@
 //! A multi-frame instance as one moving picture: GIF, which every browser plays.
 
-use super::attributes::{DisplayAttributes, Window};
+use super::attributes::DisplayAttributes;
 use super::encode::Raster;
 use super::error::ImagingError;
+use super::samples::Shape;
 use super::source::{Samples, failed};
 use super::view::View;
-use super::{Imaging, Picture, extent};
+use super::{Imaging, Picture, grey, is_grey};
 use crate::archive::{InstanceDetail, InstanceRow};
 use crate::domain::instance::PixelFacts;
 use gif::{Encoder, Frame, Repeat};
@@ -19,7 +20,7 @@ const STORED_MAX: u64 = 600_000_000;
 const EDGE: u32 = 640;
 /// How well colours are chosen: 1 is best, 30 fastest.
 const COLOUR_SPEED: i32 = 20;
-/// How many frames at most are looked at before a window is chosen for all.
+/// How many frames at most are looked at before a span is chosen for all.
 const LOOKS: u32 = 8;
 /// A tenth of a second, where the object names no time.
 const DELAY: u16 = 10;
@@ -27,9 +28,15 @@ const DELAY: u16 = 10;
 const TOO_MANY: ImagingError = ImagingError::Unsupported("too many frames, or too large ones, for one moving picture");
 
 /// Before a frame is decoded.
-fn within_bounds(pixels: &PixelFacts, frames: u32) -> Result<(), ImagingError> {
-    let stored = u64::from(pixels.rows).saturating_mul(pixels.columns.into()).saturating_mul(frames.into());
-    if frames > FRAMES_MAX || stored > STORED_MAX { Err(TOO_MANY) } else { Ok(()) }
+fn within_bounds(pixels: &PixelFacts, view: &View, aspect: f64, frames: u32) -> Result<(), ImagingError> {
+    let of_all = |(width, height): (u32, u32)| u64::from(width) * u64::from(height) * u64::from(frames.min(FRAMES_MAX));
+    // What is cut out is measured when it is there.
+    let shown = view.is_whole().then(|| of_all(view.size(pixels.columns, pixels.rows, aspect)));
+    let stored = of_all((pixels.columns, pixels.rows));
+    match frames > FRAMES_MAX || stored > STORED_MAX || shown.is_some_and(|shown| shown > PIXELS_MAX) {
+        true => Err(TOO_MANY),
+        false => Ok(()),
+    }
 }
 
 impl Imaging {
@@ -41,8 +48,11 @@ impl Imaging {
         }
         let view = View { longest_edge: view.longest_edge.or(Some(EDGE)), ..view.clone() };
         let detail = self.detail(row).await?;
-        within_bounds(detail.pixels.as_ref().ok_or(ImagingError::NothingToShow)?, row.number_of_frames)?;
-        let view = View { window: self.steady(&detail, &view).await?, ..view };
+        let pixels = detail.pixels.as_ref().ok_or(ImagingError::NothingToShow)?;
+        let first = self.display(&detail, 0, &view).await?;
+        within_bounds(pixels, &view, first.aspect.unwrap_or(1.0), row.number_of_frames)?;
+        let span = if view.window.is_none() && is_grey(pixels) { self.span(&detail, &view).await? } else { None };
+        let view = View { span, ..view };
         let mut moving: Option<Moving> = None;
         for frame in 0..row.number_of_frames {
             let (raster, display) = self.raster(&detail, frame, &view).await?;
@@ -61,22 +71,25 @@ impl Imaging {
         Ok(picture)
     }
 
-    /// The window of all frames: the one that is asked for, or, where the object has none, one over what some frames
-    /// hold. With a window for each frame by itself the picture would flicker.
-    async fn steady(&self, detail: &InstanceDetail, view: &View) -> Result<Option<Window>, ImagingError> {
+    /// What frames without a window are stretched over, all alike: over what some of them hold. Each over its own values
+    /// the picture would flicker.
+    async fn span(&self, detail: &InstanceDetail, view: &View) -> Result<Option<(f64, f64)>, ImagingError> {
         let frames = detail.row.number_of_frames;
         let mut ends: Option<(f64, f64)> = None;
-        let step = frames.div_ceil(LOOKS).max(1) as usize;
-        for frame in (0..frames).step_by(step).filter(|_| view.window.is_none()) {
-            let (Samples { pixels, bytes, room, .. }, display) = self.seen(detail, frame, view).await?;
+        for frame in (0..frames).step_by(frames.div_ceil(LOOKS).max(1) as usize) {
+            let display = self.display(detail, frame, view).await?;
+            if display.is_windowed() {
+                continue;
+            }
+            let Samples { pixels, bytes, room, .. } = self.samples(detail, frame, None).await?;
             let look = move || {
                 let _room = room;
-                extent(&pixels, &bytes, &display)
+                grey::extent(&Shape::of(&pixels)?, &bytes, &display)
             };
             let Some((low, high)) = tokio::task::spawn_blocking(look).await.map_err(failed)?? else { continue };
             ends = Some(ends.map_or((low, high), |ends| (ends.0.min(low), ends.1.max(high))));
         }
-        Ok(view.window.or(ends.filter(|(low, high)| low < high).map(|(low, high)| Window::over(low, high))))
+        Ok(ends)
     }
 }
 
@@ -134,8 +147,10 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_bounded_before_it_is_decoded() {
-        let of = |edge, frames| within_bounds(&facts(edge, edge, 1, 16, "MONOCHROME2"), frames).is_ok();
-        assert!(of(512, 1000) && of(2048, 100) && of(6300, 15));
+        let view = View { longest_edge: Some(EDGE), ..View::default() };
+        let of = |edge, frames| within_bounds(&facts(edge, edge, 1, 16, "MONOCHROME2"), &view, 1.0, frames).is_ok();
+        assert!(of(384, 1000) && of(2048, 100) && of(6300, 15));
+        assert!(!of(512, 1000), "more is shown than a GIF holds");
         assert!(!of(8, 1001) && !of(6300, 300) && !of(u32::from(u16::MAX), u32::MAX));
     }
 

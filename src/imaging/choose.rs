@@ -93,7 +93,7 @@ fn best_first(rows: &[InstanceRow]) -> Vec<&InstanceRow> {
     }
     let mut series: Vec<_> = series.into_values().collect();
     series.sort_by_key(|rows| {
-        let derived = rows.first().is_some_and(|row| is_derived(row));
+        let derived = rows.iter().all(|row| is_derived(row));
         let frames: u64 = rows.iter().map(|row| u64::from(row.number_of_frames)).sum();
         (derived, std::cmp::Reverse(frames))
     });

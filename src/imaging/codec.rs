@@ -78,6 +78,8 @@ pub struct Samples {
     pub to_rgb: bool,
     /// Something was lost when the frame was compressed, as far as the codestream tells.
     pub lossy: bool,
+    /// Bits of a sample in the codestream.
+    pub precision: u16,
 }
 
 /// Why there are no samples.
@@ -155,7 +157,8 @@ impl Declared {
             _ => values.for_each(|value| bytes.extend_from_slice(&value.to_le_bytes())),
         }
         let bits_stored = self.stored(precision, used, lossy);
-        Samples { bytes, bits_allocated, bits_stored, planar: false, to_rgb: false, lossy }
+        let precision = u16::try_from(precision).unwrap_or(u16::MAX);
+        Samples { bytes, bits_allocated, bits_stored, planar: false, to_rgb: false, lossy, precision }
     }
 }
 
@@ -194,7 +197,8 @@ pub fn encode(encoder: Encoder, declared: &Declared, bytes: &[u8]) -> Result<Sam
     };
     let (bits_allocated, bits_stored) =
         (declared.bits_allocated, declared.bits_stored.clamp(1, declared.bits_allocated));
-    Ok(Samples { bytes, bits_allocated, bits_stored, planar: false, to_rgb: false, lossy: false })
+    let precision = bits_stored;
+    Ok(Samples { bytes, bits_allocated, bits_stored, planar: false, to_rgb: false, lossy: false, precision })
 }
 
 /// The samples of each pixel side by side.

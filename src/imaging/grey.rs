@@ -9,20 +9,20 @@ use super::samples::Shape;
 /// Stored bits up to which every possible value is transformed once instead of every pixel.
 const TABLE_BITS: u16 = 16;
 
-/// One byte a pixel, in the window that was asked for or else as the object says; `inverted` for
-/// MONOCHROME1, where the lowest value is white.
+/// One byte a pixel, in the window that was asked for or else as the object says, or else stretched over a span that
+/// was asked for, or what the frame holds; `inverted` for MONOCHROME1, where the lowest value is white.
 pub(super) fn render(
     shape: &Shape,
     frame: &[u8],
     display: &DisplayAttributes,
-    asked: Option<Window>,
+    (asked, span): (Option<Window>, Option<(f64, f64)>),
     inverted: bool,
 ) -> Result<Vec<u8>, ImagingError> {
     let modality = Modality::of(display)?;
     let unwindowed = asked.is_none() && !display.is_windowed();
     if shape.float {
         let stored = shape.floats(frame)?;
-        let (low, high) = float_extent(&stored, display, &modality);
+        let (low, high) = span.unwrap_or_else(|| float_extent(&stored, display, &modality));
         let grey = Grey::of(display, asked, low, high, inverted)?;
         // Padding is background as below, and what is no number has no brightness in any window.
         let of = |value: f64| match value.is_finite() && !(unwindowed && is_padding(display, value)) {
@@ -31,9 +31,10 @@ pub(super) fn render(
         };
         return Ok(stored.into_iter().map(of).collect());
     }
-    let (low, high) = match unwindowed {
-        true => modality_extent(shape, frame, display, &modality)?,
-        false => extremes(std::iter::empty()),
+    let (low, high) = match (unwindowed, span) {
+        (true, Some(span)) => span,
+        (true, None) => modality_extent(shape, frame, display, &modality)?,
+        (false, _) => extremes(std::iter::empty()),
     };
     let grey = Grey::of(display, asked, low, high, inverted)?;
     let of = |value: i64| {
@@ -242,27 +243,30 @@ mod tests {
         };
         // -160, 40 and 240 HU: below, at and above the window; 1064 is 40 HU.
         let frame = words(&[0, 863, 864, 1064, 1264, 3000]);
-        let bytes = render(&shape(6, false), &frame, &display, None, false).unwrap();
+        let bytes = render(&shape(6, false), &frame, &display, (None, None), false).unwrap();
         assert_eq!(bytes, [0, 0, 0, 128, 255, 255]);
-        let inverted = render(&shape(6, false), &frame, &display, None, true).unwrap();
+        let inverted = render(&shape(6, false), &frame, &display, (None, None), true).unwrap();
         assert_eq!(inverted, [255, 255, 255, 127, 0, 0]);
     }
 
     #[test]
     fn without_a_window_the_picture_spans_what_is_there_and_padding_is_ignored() {
         let frame = words(&[-2000, -100, 0, 100]);
-        let plain = render(&shape(4, true), &frame, &DisplayAttributes::default(), None, false).unwrap();
+        let plain = render(&shape(4, true), &frame, &DisplayAttributes::default(), (None, None), false).unwrap();
         assert_eq!(plain, [0, 231, 243, 255]);
         let display = DisplayAttributes { padding: Some((-2000.0, -2000.0)), ..Default::default() };
-        assert_eq!(render(&shape(4, true), &frame, &display, None, false).unwrap(), [0, 0, 128, 255]);
-        assert_eq!(render(&shape(4, true), &frame, &display, None, true).unwrap(), [0, 255, 127, 0]);
+        assert_eq!(render(&shape(4, true), &frame, &display, (None, None), false).unwrap(), [0, 0, 128, 255]);
+        assert_eq!(render(&shape(4, true), &frame, &display, (None, None), true).unwrap(), [0, 255, 127, 0]);
     }
 
     #[test]
     fn a_falling_rescale_turns_the_picture_around() {
         let display =
             DisplayAttributes { rescale: Some(Rescale { slope: -1.0, intercept: 100.0 }), ..Default::default() };
-        assert_eq!(render(&shape(3, true), &words(&[0, 25, 100]), &display, None, false).unwrap(), [255, 191, 0]);
+        assert_eq!(
+            render(&shape(3, true), &words(&[0, 25, 100]), &display, (None, None), false).unwrap(),
+            [255, 191, 0]
+        );
     }
 
     #[test]
@@ -272,31 +276,44 @@ mod tests {
         let display = DisplayAttributes { modality_lut: Some(lut), ..Default::default() };
         let frame = words(&[0, 1, 2, 3]);
         assert_eq!(extent(&shape(4, false), &frame, &display).unwrap(), Some((100.0, 500.0)));
-        assert_eq!(render(&shape(4, false), &frame, &display, None, false).unwrap(), [0, 128, 255, 64]);
+        assert_eq!(render(&shape(4, false), &frame, &display, (None, None), false).unwrap(), [0, 128, 255, 64]);
         let padded = DisplayAttributes { padding: Some((2.0, 2.0)), ..display };
-        assert_eq!(render(&shape(4, false), &frame, &padded, None, false).unwrap(), [0, 255, 0, 128]);
+        assert_eq!(render(&shape(4, false), &frame, &padded, (None, None), false).unwrap(), [0, 255, 0, 128]);
     }
 
     #[test]
     fn one_value_everywhere_and_padding_everywhere_are_pictures_too() {
         assert_eq!(
-            render(&shape(2, true), &words(&[7, 7]), &DisplayAttributes::default(), None, false).unwrap().len(),
+            render(&shape(2, true), &words(&[7, 7]), &DisplayAttributes::default(), (None, None), false).unwrap().len(),
             2
         );
         let display = DisplayAttributes { padding: Some((7.0, 7.0)), ..Default::default() };
-        assert_eq!(render(&shape(2, true), &words(&[7, 7]), &display, None, false).unwrap().len(), 2);
+        assert_eq!(render(&shape(2, true), &words(&[7, 7]), &display, (None, None), false).unwrap().len(), 2);
     }
 
     #[test]
     fn thirty_two_bits_and_floats_are_spanned_without_a_table() {
         let mut pixels = facts(3, 1, 1, 32, "MONOCHROME2");
         let frame: Vec<u8> = [0_u32, 2_000_000_000, 4_000_000_000].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), None, false).unwrap();
+        let bytes =
+            render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), (None, None), false).unwrap();
         assert_eq!(bytes, [0, 128, 255]);
         pixels.element = 0x0008;
         let frame: Vec<u8> = [-1.5_f32, 0.0, 1.5].iter().flat_map(|v| v.to_le_bytes()).collect();
-        let bytes = render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), None, false).unwrap();
+        let bytes =
+            render(&Shape::of(&pixels).unwrap(), &frame, &DisplayAttributes::default(), (None, None), false).unwrap();
         assert_eq!(bytes, [0, 128, 255]);
+    }
+
+    #[test]
+    fn a_span_takes_the_place_of_what_the_frame_holds_and_padding_stays_black() {
+        let display = DisplayAttributes { padding: Some((7.0, 7.0)), ..Default::default() };
+        let of = |span, inverted| {
+            render(&shape(4, false), &words(&[7, 0, 50, 100]), &display, (None, span), inverted).unwrap()
+        };
+        assert_eq!(of(None, false), [0, 0, 128, 255]);
+        assert_eq!(of(Some((0.0, 200.0)), false), [0, 0, 64, 128]);
+        assert_eq!(of(Some((0.0, 200.0)), true), [0, 255, 191, 127]);
     }
 
     #[test]
@@ -309,9 +326,9 @@ mod tests {
         let padding = f64::from(-1e30_f32);
         let display = DisplayAttributes { padding: Some((padding, padding)), ..Default::default() };
         assert_eq!(extent(&shape, &frame, &display).unwrap(), Some((5000.0, 5002.0)));
-        assert_eq!(render(&shape, &frame, &display, None, false).unwrap(), [0, 0, 0, 0, 128, 255, 0]);
-        assert_eq!(render(&shape, &frame, &display, None, true).unwrap(), [0, 255, 0, 0, 127, 0, 0]);
+        assert_eq!(render(&shape, &frame, &display, (None, None), false).unwrap(), [0, 0, 0, 0, 128, 255, 0]);
+        assert_eq!(render(&shape, &frame, &display, (None, None), true).unwrap(), [0, 255, 0, 0, 127, 0, 0]);
         let window = Window::new(5001.0, 2.0, Function::LinearExact);
-        assert_eq!(render(&shape, &frame, &display, window, false).unwrap(), [0, 0, 0, 0, 128, 255, 0]);
+        assert_eq!(render(&shape, &frame, &display, (window, None), false).unwrap(), [0, 0, 0, 0, 128, 255, 0]);
     }
 }

@@ -145,7 +145,10 @@ fn stored(object: &Object) -> Range<f64> {
 
 fn lowest(stored: &Range<f64>, rescale: Option<Rescale>) -> f64 {
     let Some(Rescale { slope, intercept }) = rescale else { return stored.start };
-    [stored.start, stored.end - 1.0].map(|end| end * slope + intercept).into_iter().fold(f64::INFINITY, f64::min)
+    [stored.start, (stored.end - 1.0).max(stored.start)]
+        .map(|end| end * slope + intercept)
+        .into_iter()
+        .fold(f64::INFINITY, f64::min)
 }
 
 fn palette(object: &Object) -> Option<[Lut; 3]> {
@@ -457,6 +460,9 @@ mod tests {
         assert_eq!(padding(16, 0, -1, ""), Some((65_535.0, 65_535.0)));
         let float = of(r#"{"00280122":{"vr":"FL","Value":[-1e30]},"00280124":{"vr":"FL","Value":[-0.5]}}"#, 0).padding;
         assert_eq!(float, Some((-1e30, -0.5)));
+        // As the metadata has it: to the last bit, or it is no pixel's value.
+        let least = of(r#"{"00280122":{"vr":"FL","Value":[-3.4028234663852886e38]}}"#, 0).padding;
+        assert_eq!(least, Some((f64::from(f32::MIN), f64::from(f32::MIN))));
         let double = of(r#"{"00280123":{"vr":"FD","Value":[9]},"00280125":{"vr":"FD","Value":[8.5]}}"#, 0).padding;
         assert_eq!(double, Some((8.5, 9.0)));
         // In 32 bits it is a value of its own.

@@ -32,7 +32,8 @@ pub(super) fn are_known(text: &str) -> bool {
 
 /// One glyph a character, from left to right, and nothing that only steers others.
 fn shown(text: &str) -> String {
-    let composed: String = text.nfc().filter(|c| !steers(*c)).collect();
+    // Several may become one letter.
+    let composed: String = text.nfc().filter(|c| !steers(*c)).take(4 * LINE_MAX).collect();
     left_to_right(&unifont::i18n::preprocess_text(&composed))
 }
 
@@ -68,16 +69,17 @@ fn left_to_right(text: &str) -> String {
 
 fn turned(run: &str) -> String {
     let mut out = String::with_capacity(run.len());
-    let mut number = String::new();
+    let mut number = Vec::new();
     for c in run.chars().rev() {
         if c.is_numeric() {
-            number.insert(0, c);
+            number.push(c);
         } else {
-            out.push_str(&std::mem::take(&mut number));
+            out.extend(number.drain(..).rev());
             out.push(c);
         }
     }
-    out + &number
+    out.extend(number.drain(..).rev());
+    out
 }
 
 fn letter(c: char, height: RasterHeight) -> Option<Letter> {

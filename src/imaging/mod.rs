@@ -71,25 +71,21 @@ pub fn picture(
     raster.encoded(view.format, view.quality, profile)
 }
 
-/// The lowest and highest value of a grey frame; `None` where the object says itself how it is shown, or the frame is
-/// none of grey.
-fn extent(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes) -> Result<Option<(f64, f64)>, ImagingError> {
-    let grey = matches!(pixels.photometric_interpretation.trim(), "MONOCHROME1" | "MONOCHROME2" | "");
-    let shape = Shape::of(pixels)?;
-    if display.is_windowed() || !grey || shape.samples != 1 {
-        return Ok(None);
+/// Whether frames are shades of grey; without the interpretation one sample is grey, and three are red, green and blue.
+fn is_grey(pixels: &PixelFacts) -> bool {
+    match pixels.photometric_interpretation.trim() {
+        "MONOCHROME1" | "MONOCHROME2" => true,
+        "" => pixels.samples_per_pixel != 3,
+        _ => false,
     }
-    grey::extent(&shape, frame, display)
 }
 
 fn raster(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes, view: &View) -> Result<Raster, ImagingError> {
     let shape = Shape::of(pixels)?;
     let interpretation = pixels.photometric_interpretation.trim();
     let colour = match interpretation {
-        "MONOCHROME1" | "MONOCHROME2" => false,
-        "RGB" | "YBR_FULL" | "YBR_FULL_422" | "YBR_PARTIAL_422" | "PALETTE COLOR" => true,
-        // Without the attribute, one sample is grey and three are red, green and blue.
-        "" => shape.samples == 3,
+        _ if is_grey(pixels) => false,
+        "" | "RGB" | "YBR_FULL" | "YBR_FULL_422" | "YBR_PARTIAL_422" | "PALETTE COLOR" => true,
         _ => return Err(ImagingError::Unsupported("photometric interpretation")),
     };
     let bytes = match interpretation {
@@ -102,7 +98,7 @@ fn raster(pixels: &PixelFacts, frame: &[u8], display: &DisplayAttributes, view: 
         _ => {
             // Presentation LUT Shape decides over the photometric interpretation (PS3.3 §C.11.6).
             let inverted = display.inverse.unwrap_or(interpretation == "MONOCHROME1");
-            grey::render(&shape, frame, display, view.window, inverted)?
+            grey::render(&shape, frame, display, (view.window, view.span), inverted)?
         }
     };
     let mut raster = Raster { width: shape.width, height: shape.height, colour, bytes };

@@ -201,9 +201,13 @@ impl Imaging {
         };
         let samples = decoded.inspect_err(|failure| self.hopeless.put(name, *failure))?;
         pixels.element = 0x0010;
+        // Two codecs compress bytes and know no samples. The others' lowest bit is bit 0, unless High Bit says that it
+        // stands higher, and the codestream reaches up to there and lost nothing (PS3.5 §8.1.1).
+        let is_field = pixels.bits_allocated == samples.bits_allocated
+            && (pixels.bits_stored..samples.precision).contains(&pixels.high_bit)
+            && !samples.lossy;
+        let values = !matches!(codec, Codec::Rle | Codec::Deflate) && !is_field;
         pixels.bits_allocated = samples.bits_allocated;
-        // These two compress bytes and know no samples; the others' lowest bit is bit 0.
-        let values = !matches!(codec, Codec::Rle | Codec::Deflate);
         if values {
             pixels.bits_stored = samples.bits_stored;
             pixels.high_bit = if samples.bits_allocated == 1 { 0 } else { samples.bits_stored.saturating_sub(1) };
@@ -227,7 +231,7 @@ impl Imaging {
         tokio::time::timeout(self.wait, place).await.map_err(|_| ImagingError::Busy)?.map_err(failed)
     }
 
-    async fn display(
+    pub(super) async fn display(
         &self,
         detail: &InstanceDetail,
         frame: u32,

@@ -1,7 +1,7 @@
 //! Pictures of what a real archive holds.
 
 use super::*;
-use crate::archive::{Archive, ArchiveSettings, Offer, Source};
+use crate::archive::{Archive, ArchiveSettings, Offer, Source, SyntaxSource};
 use crate::config::{ConflictAnswer, Limits, Storage, units};
 use crate::domain::clock::Clock;
 use crate::domain::explicit::Elements;
@@ -41,7 +41,7 @@ async fn receive(archive: &Archive, series: &str, number: u8, syntax: &str, more
     let offer = Offer {
         source: Source::default(),
         transfer_syntax: transfer_syntax::lookup(syntax).unwrap(),
-        syntax_is_guessed: false,
+        syntax_from: SyntaxSource::Sender,
         sop_class_uid: SopClassUid::parse(uids::CT_IMAGE_STORAGE).ok(),
         sop_instance_uid: SopInstanceUid::parse(&instance).ok(),
         study_instance_uid: None,

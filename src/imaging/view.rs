@@ -19,6 +19,8 @@ pub struct View {
     pub format: Format,
     /// In place of the object's own windows and VOI tables.
     pub window: Option<Window>,
+    /// What a grey frame without a window is stretched over, in place of the values that it holds.
+    pub span: Option<(f64, f64)>,
     pub viewport: Option<Viewport>,
     /// The longer edge has at most so many pixels; nothing is enlarged for it.
     pub longest_edge: Option<u32>,
@@ -50,6 +52,7 @@ impl Default for View {
         Self {
             format: Format::Jpeg,
             window: None,
+            span: None,
             viewport: None,
             longest_edge: None,
             quality: QUALITY,
@@ -66,7 +69,7 @@ impl View {
     /// after neighbours were mixed.
     pub(super) fn coarse(&self, pixels: &PixelFacts, display: &DisplayAttributes) -> Option<(u32, u32)> {
         let smaller = self.viewport.is_some() || self.longest_edge.is_some();
-        let whole = self.viewport.is_none_or(|viewport| viewport.region.is_none()) && !self.overlays;
+        let whole = self.is_whole() && !self.overlays;
         let windowed = self.window.is_some() || display.is_windowed();
         let averaged = (pixels.samples_per_pixel == 3 || windowed)
             && pixels.bits_allocated >= 8
@@ -76,6 +79,11 @@ impl View {
             let (width, height) = self.size(pixels.columns, pixels.rows, display.aspect.unwrap_or(1.0));
             (width.saturating_mul(2), height.saturating_mul(2))
         })
+    }
+
+    /// Nothing is cut out of the frame.
+    pub(super) fn is_whole(&self) -> bool {
+        self.viewport.is_none_or(|viewport| viewport.region.is_none())
     }
 
     /// The part that is asked for, mirrored and scaled as asked for, with square pixels. `whole` is the size of
@@ -95,7 +103,7 @@ impl View {
 
     /// The size in which pixels `aspect` times as high as wide are shown: square pixels, never enlarged
     /// unless a viewport asks for it.
-    fn size(&self, width: u32, height: u32, aspect: f64) -> (u32, u32) {
+    pub(super) fn size(&self, width: u32, height: u32, aspect: f64) -> (u32, u32) {
         // A spacing that was rounded when it was written is no reason to resample.
         let aspect = if (0.99..1.01).contains(&aspect) { 1.0 } else { aspect };
         let (mut wide, mut high) = (f64::from(width), f64::from(height));

@@ -37,7 +37,11 @@ impl Weighter<SopInstanceUid, Arc<InstanceFrames>> for Bytes {
             }
             Some(FrameTable::Native { .. }) | None => 0,
         };
-        (size_of::<InstanceFrames>() + 512 + table) as u64
+        let row = &of.row;
+        let texts = [row.series_description.as_deref(), row.modality.as_deref(), Some(row.file.path.as_str())];
+        let texts = texts.into_iter().flatten().map(str::len).sum::<usize>();
+        let interpretation = of.pixels.as_ref().map_or(0, |pixels| pixels.photometric_interpretation.len());
+        (size_of::<InstanceFrames>() + 512 + texts + interpretation + table) as u64
     }
 }
 
@@ -146,12 +150,20 @@ mod tests {
     }
 
     #[test]
-    fn it_stays_within_its_bytes_whatever_tables_of_frames_it_is_given() {
+    fn it_stays_within_its_bytes_whatever_tables_and_texts_it_is_given() {
         let recent = Recent::new();
         let frames = 10_000;
         (0..1000).for_each(|number| recent.keep(recent.now(), &row(number, frames)));
         let held = (0..1000).filter(|number| recent.get(&row(*number, 0).row.uids.selector()).is_some()).count();
         assert!((1..=BYTES as usize / (frames * 40)).contains(&held), "{held}");
+        let wordy = |number| {
+            let mut row = Arc::unwrap_or_clone(row(number, 1));
+            row.row.series_description = Some("x".repeat(40_000));
+            Arc::new(row)
+        };
+        (3000..4000).for_each(|number| recent.keep(recent.now(), &wordy(number)));
+        let held = (3000..4000).filter(|number| recent.get(&row(*number, 0).row.uids.selector()).is_some()).count();
+        assert!((1..=BYTES as usize / 40_000).contains(&held), "{held}");
         // One that is larger than all there is room for is not held, and nothing else goes for it.
         recent.keep(recent.now(), &row(2000, 1_000_000));
         assert!(recent.get(&row(2000, 0).row.uids.selector()).is_none());

@@ -4,7 +4,7 @@
 use super::Scp;
 use super::negotiate::{self, Caller};
 use super::status::{self, Answer};
-use crate::archive::{Intake, Offer, ReceiveError, Source};
+use crate::archive::{Intake, Offer, ReceiveError, Source, SyntaxSource};
 use crate::dimse::command::CommandSet;
 use crate::dimse::contexts::Context;
 use crate::domain::failure::Failure;
@@ -79,7 +79,7 @@ fn offer(caller: &Caller, address: IpAddr, context: &Context, request: &CommandS
             uploader: None,
         },
         transfer_syntax,
-        syntax_is_guessed: false,
+        syntax_from: SyntaxSource::Sender,
         sop_class_uid: Some(class),
         sop_instance_uid: Some(instance),
         study_instance_uid: None,

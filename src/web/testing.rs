@@ -9,7 +9,7 @@ use crate::access::Access;
 use crate::access::bearer::{Tokens, Wanted};
 use crate::access::package::Packages;
 use crate::access::reads::Reads;
-use crate::archive::{Archive, ArchiveSettings, Offer, Source};
+use crate::archive::{Archive, ArchiveSettings, Offer, Source, SyntaxSource};
 use crate::audit::Actor;
 use crate::config;
 use crate::domain::ae_title::AeTitle;
@@ -110,7 +110,7 @@ impl Client {
         let offer = Offer {
             source: Source::default(),
             transfer_syntax: dataset.syntax,
-            syntax_is_guessed: false,
+            syntax_from: SyntaxSource::Sender,
             sop_class_uid: SopClassUid::parse(dataset.sop_class_uid).ok(),
             sop_instance_uid: SopInstanceUid::parse(&dataset.sop_instance_uid).ok(),
             study_instance_uid: None,

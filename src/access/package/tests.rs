@@ -1,7 +1,7 @@
 //! Packages of a real archive and index in a temporary folder.
 
 use super::*;
-use crate::archive::{ArchiveSettings, Offer};
+use crate::archive::{ArchiveSettings, Offer, SyntaxSource};
 use crate::config::{ConflictAnswer, Facility, Limits, Storage, units};
 use crate::domain::clock::Clock;
 use crate::domain::explicit::Elements;
@@ -60,7 +60,7 @@ impl Bench {
         let offer = Offer {
             source: crate::archive::Source::default(),
             transfer_syntax: transfer_syntax::lookup(transfer_syntax::EXPLICIT_VR_LITTLE_ENDIAN).unwrap(),
-            syntax_is_guessed: false,
+            syntax_from: SyntaxSource::Sender,
             sop_class_uid: SopClassUid::parse(class).ok(),
             sop_instance_uid: SopInstanceUid::parse(instance).ok(),
             study_instance_uid: None,

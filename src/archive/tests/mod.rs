@@ -7,7 +7,7 @@ mod remove;
 mod restart;
 mod retrieve;
 
-use super::{Archive, ArchiveSettings, Offer, ReceiveError, Received, ReconcileReport, Source};
+use super::{Archive, ArchiveSettings, Offer, ReceiveError, Received, ReconcileReport, Source, SyntaxSource};
 use crate::config::units::{Bytes, Floor};
 use crate::config::{ConflictAnswer, Limits, Storage};
 use crate::domain::clock::Clock;
@@ -178,7 +178,7 @@ impl Data {
         Offer {
             source: Source { peer: Some("CT 1".into()), ..Source::default() },
             transfer_syntax: self.syntax,
-            syntax_is_guessed: false,
+            syntax_from: SyntaxSource::Sender,
             sop_class_uid: Some(SopClassUid::parse(CT).unwrap()),
             sop_instance_uid: SopInstanceUid::parse(self.command_instance.as_ref().unwrap_or(&self.instance)).ok(),
             study_instance_uid: None,

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::archive::Severity;
+use crate::audit::Actor;
 use crate::domain::uid::StudyInstanceUid;
 
 #[tokio::test]
@@ -107,13 +108,9 @@ async fn what_cannot_be_understood_is_kept_with_its_reason_and_refused() {
 async fn compressed_pixels_under_a_native_syntax_are_held_unless_the_syntax_was_our_guess() {
     let bench = Bench::new().await;
     let data = Data::ct(1);
-    let mut bytes = Data { pixel_bytes: 0, ..data.clone() }.bytes();
-    bytes.truncate(bytes.len() - 4);
-    bytes.extend_from_slice(&[0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0xFF, 0, 0xE0, 0, 0, 0, 0]);
-    bytes.extend_from_slice(&[0xFE, 0xFF, 0, 0xE0, 4, 0, 0, 0, 0xFF, 0xD8, 0xFF, 0xD9]);
-    bytes.extend_from_slice(&[0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0]);
+    let bytes = with_fragments(&data);
 
-    let mut guessed = bench.archive.begin(Offer { syntax_is_guessed: true, ..data.offer() }).unwrap();
+    let mut guessed = bench.archive.begin(Offer { syntax_from: SyntaxSource::Guess, ..data.offer() }).unwrap();
     assert!(matches!(guessed.write(&bytes), Err(ReceiveError::SyntaxNotNamed)));
     drop(guessed);
     assert!(bench.archive.quarantined().unwrap().is_empty() && bench.files("incoming").is_empty());
@@ -275,4 +272,42 @@ async fn instances_handed_over_one_after_the_other_become_durable_together() {
         assert_eq!(one.durable().await.unwrap(), Received::New);
     }
     assert_eq!(bench.files("objects").len(), 20);
+}
+
+/// An earlier release may have acknowledged it.
+#[tokio::test]
+async fn compressed_pixels_under_a_native_syntax_that_are_stored_stay_so() {
+    let bench = Bench::new().await;
+    let (data, second) = (Data::ct(1), Data::ct(2));
+    for data in [&data, &second] {
+        let stored = Offer { syntax_from: SyntaxSource::Archive, ..data.offer() };
+        let mut intake = bench.archive.begin(stored).unwrap();
+        intake.write(&with_fragments(data)).unwrap();
+        assert_eq!(intake.finish().await.unwrap(), Received::New);
+    }
+    let deleted = bench.archive.remove(&data.selector(), &Actor::Operator, None).await.unwrap().unwrap();
+    let restored = bench.archive.restore(deleted.sequence, &Actor::Operator, None).await.unwrap().unwrap();
+    assert_eq!((restored.instances, restored.failed), (1, 0));
+    bench.archive.stop().await;
+    let Bench { archive, index, folder, .. } = bench;
+    drop(archive);
+    let _ = index.close().await;
+    for name in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(name));
+    }
+    let bench = Bench::open(folder, |_| {}).await;
+    assert_eq!((bench.report.indexed, bench.report.set_aside), (2, 0), "{}", bench.report);
+    for data in [&data, &second] {
+        assert!(bench.stored(data).await.unwrap().ends_with(&with_fragments(data)));
+    }
+}
+
+/// Pixel Data of two items, as it would stand in a compressed transfer syntax.
+fn with_fragments(data: &Data) -> Vec<u8> {
+    let mut bytes = Data { pixel_bytes: 0, ..data.clone() }.bytes();
+    bytes.truncate(bytes.len() - 4);
+    bytes.extend_from_slice(&[0xFF, 0xFF, 0xFF, 0xFF, 0xFE, 0xFF, 0, 0xE0, 0, 0, 0, 0]);
+    bytes.extend_from_slice(&[0xFE, 0xFF, 0, 0xE0, 4, 0, 0, 0, 0xFF, 0xD8, 0xFF, 0xD9]);
+    bytes.extend_from_slice(&[0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0]);
+    bytes
 }

@@ -22,8 +22,8 @@ const SEARCHED_ITEMS_MAX: usize = 256;
 pub(super) struct Sink {
     encoder: Encoder,
     image: Image,
-    /// The transfer syntax has no encapsulated pixel data.
-    native: bool,
+    /// Encapsulated Pixel Data is refused: the transfer syntax has none.
+    is_native: bool,
     /// The data set and the items that are open.
     items: Vec<Item>,
     /// The sequences that are open; one less than `items` or as many.
@@ -77,7 +77,7 @@ impl Sink {
         Self {
             encoder,
             image: Image::new(syntax),
-            native: syntax.is_native(),
+            is_native: syntax.is_native(),
             items: vec![Item::default()],
             sequences: Vec::new(),
             open: Open::Nothing,
@@ -87,6 +87,10 @@ impl Sink {
             of_item: Vec::new(),
             charset_written: false,
         }
+    }
+
+    pub(super) fn takes_fragments(&mut self) {
+        self.is_native = false;
     }
 
     pub(super) fn finish(mut self) -> Result<InstanceFacts, ReadError> {
@@ -339,7 +343,7 @@ impl Visitor for Sink {
                 let frames = self.at_root() && element.tag == tags::PIXEL_DATA;
                 // PS3.5 §A.1 to §A.3, §A.5: which codec it is says the transfer syntax alone, and a native one
                 // says that there is none. What is stored so could never be shown, nor sent on.
-                if frames && self.native {
+                if frames && self.is_native {
                     return Err(ReadError::malformed(Fault::Encapsulated, element.tag));
                 }
                 self.open = Open::Fragments { element: element.clone(), frames };

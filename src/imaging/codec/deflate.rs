@@ -20,6 +20,7 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
         planar: declared.planar,
         to_rgb: false,
         lossy: false,
+        precision: declared.bits_allocated,
     })
 }
 

@@ -37,6 +37,7 @@ pub(super) fn decode(declared: &Declared, bytes: &[u8]) -> Result<Samples, Decod
         planar: false,
         to_rgb: false,
         lossy: false,
+        precision: declared.bits_allocated,
     })
 }
 

@@ -26,13 +26,13 @@ pub(super) async fn edits(
     edits.remove(tags::EXTENDED_OFFSET_TABLE);
     edits.remove(tags::EXTENDED_OFFSET_TABLE_LENGTHS);
     let mut put = pixel_attributes(detail, form);
-    // Whether or not the object says so (PS3.3 §C.7.6.1.1.5).
+    // Whatever the object says (PS3.3 §C.7.6.1.1.5).
     let was_lossy = was_lossy || (stored.frames == Frames::Lossy && stored.media_type == "image/jpeg");
     if target.is_lossy() || was_lossy {
         let said = said(detail).await?;
         if target.is_lossy() {
             lossy(&said, detail, target, form, encoded, &mut put, &mut edits);
-        } else if said.lossy.is_empty() {
+        } else if said.lossy.first().is_none_or(|said| said != "01") {
             put.text(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "01");
         }
     }

@@ -46,7 +46,8 @@ impl Imaging {
         let bytes = bytes.slice(..native);
         let interpretation = pixels.photometric_interpretation.trim();
         let mut shape = declared(&pixels, &shape);
-        shape.bits_stored = form.bits_stored;
+        // In fields of bits that begin above bit 0 an encoder takes those below with them.
+        shape.bits_stored = form.bits_stored.max(form.high_bit.saturating_add(1));
         let converted = match target.encoder() {
             Some(encoder) => {
                 form.planar_configuration = 0;

@@ -105,6 +105,7 @@ impl Target {
             (JpegBaseline, 16 | 32) => refused("samples of more than 8 bits"),
             // Its samples have 8 bits (PS3.5 §8.2.1), and loss spills over fewer.
             (JpegBaseline, _) if pixels.bits_stored < 8 => refused("fewer than 8 bits stored"),
+            _ if self.is_lossy() && pixels.high_bit >= pixels.bits_stored => refused("a High Bit above Bits Stored"),
             (Rle, _) => Ok(()),
             (_, 32) => refused("samples of more than 16 bits"),
             _ if self.is_lossy() && interpretation == "PALETTE COLOR" => refused("a palette, which takes no loss"),

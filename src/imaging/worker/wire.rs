@@ -88,14 +88,15 @@ pub(super) fn write_answer(out: &mut impl Write, answer: &Result<Samples, Decode
             head.put(&[0, u8::from(samples.planar), u8::from(samples.to_rgb), u8::from(samples.lossy)]);
             head.put(&samples.bits_allocated.to_le_bytes());
             head.put(&samples.bits_stored.to_le_bytes());
+            head.put(&samples.precision.to_le_bytes());
             samples.bytes.as_slice()
         }
         Err(error) => {
-            head.put(&[error_number(*error), 0, 0, 0, 0, 0, 0, 0]);
+            head.put(&[error_number(*error), 0, 0, 0, 0, 0, 0, 0, 0, 0]);
             &[]
         }
     };
-    head.put(&[0; 4]);
+    head.put(&[0; 2]);
     head.put(&(bytes.len() as u64).to_le_bytes());
     out.write_all(&head.done::<ANSWER_HEAD>())?;
     out.write_all(bytes)
@@ -134,14 +135,15 @@ fn answer_head(head: &[u8; ANSWER_HEAD]) -> Option<(Head, u64)> {
     (fields.take()? == MAGIC).then_some(())?;
     let [status, planar, to_rgb, lossy] = fields.take()?;
     let (bits_allocated, bits_stored) = (u16::from_le_bytes(fields.take()?), u16::from_le_bytes(fields.take()?));
-    let _: [u8; 4] = fields.take()?;
+    let precision = u16::from_le_bytes(fields.take()?);
+    let _: [u8; 2] = fields.take()?;
     let length = u64::from_le_bytes(fields.take()?);
     if status != 0 {
         return Some((Err(error_of(status)?), length));
     }
     let possible = matches!(bits_allocated, 1 | 8 | 16 | 32) && (1..=bits_allocated).contains(&bits_stored);
     let (planar, to_rgb, lossy) = (planar != 0, to_rgb != 0, lossy != 0);
-    let samples = Samples { bytes: Vec::new(), bits_allocated, bits_stored, planar, to_rgb, lossy };
+    let samples = Samples { bytes: Vec::new(), bits_allocated, bits_stored, planar, to_rgb, lossy, precision };
     possible.then_some((Ok(samples), length))
 }
 
@@ -231,6 +233,7 @@ mod tests {
             planar: false,
             to_rgb: true,
             lossy: true,
+            precision: 14,
         };
         for answer in [Ok(samples), Err(DecodeError::Mismatch), Err(DecodeError::Corrupt)] {
             let mut bytes = Vec::new();
@@ -251,6 +254,7 @@ mod tests {
             planar: false,
             to_rgb: false,
             lossy: false,
+            precision: 8,
         };
         write_answer(&mut longer, &Ok(samples)).unwrap();
         let mut huge = longer.clone();
@@ -271,6 +275,7 @@ mod tests {
             planar: false,
             to_rgb: false,
             lossy: false,
+            precision: 8,
         };
         write_answer(&mut beyond, &Ok(samples)).unwrap();
         assert!(read_answer(&mut beyond.as_slice(), &encode).is_err());

@@ -17,6 +17,7 @@ pub fn view(query: Option<&str>, format: Format) -> Result<View, Problem> {
         format,
         window: one(query, "window").map(|text| window(&text)).transpose()?,
         viewport: one(query, "viewport").map(|text| viewport(&text)).transpose()?,
+        span: None,
         longest_edge: None,
         quality: one(query, "quality").map(|text| quality(&text)).transpose()?.unwrap_or(QUALITY),
         overlays: one(query, "overlays").map(|text| yes(&text)).transpose()?.unwrap_or(false),

@@ -8,7 +8,7 @@ use super::outcome::{Failed, Outcome, warning};
 use super::part::{InstancePart, is_storage};
 use super::related::{Event, PartFault, PartHeader, Reader};
 use super::wrap::{self, Wrapped, wrap};
-use crate::archive::{Archive, InstanceUids, Intake, Offer, ReceiveError, Received, Source};
+use crate::archive::{Archive, InstanceUids, Intake, Offer, ReceiveError, Received, Source, SyntaxSource};
 use crate::config::ConflictAnswer;
 use crate::domain::compose::Piece;
 use crate::domain::failure::Failure;
@@ -298,7 +298,7 @@ impl Desk {
             let mut intake = self.counter.archive.begin(Offer {
                 source: self.counter.source.clone(),
                 transfer_syntax: wrapped.syntax,
-                syntax_is_guessed: false,
+                syntax_from: SyntaxSource::Sender,
                 sop_class_uid: Some(wrapped.class),
                 sop_instance_uid: Some(wrapped.instance),
                 study_instance_uid: self.counter.study.clone(),

@@ -5,7 +5,7 @@
 use super::content_type::ContentType;
 use super::desk::Counter;
 use super::outcome::Failed;
-use crate::archive::{Intake, Offer, ReceiveError};
+use crate::archive::{Intake, Offer, ReceiveError, SyntaxSource};
 use crate::config::ConflictAnswer;
 use crate::domain::failure::Failure;
 use crate::domain::file_meta::{self, FileMeta};
@@ -89,11 +89,11 @@ impl InstancePart {
             return self.state = State::Head(gathered);
         }
         (self.class, self.instance) = (meta.sop_class_uid.clone(), meta.sop_instance_uid.clone());
-        let begun = self.syntax(&meta, dataset).and_then(|(transfer_syntax, syntax_is_guessed)| {
+        let begun = self.syntax(&meta, dataset).and_then(|(transfer_syntax, syntax_from)| {
             let offer = Offer {
                 source: desk.source.clone(),
                 transfer_syntax,
-                syntax_is_guessed,
+                syntax_from,
                 sop_class_uid: None,
                 sop_instance_uid: None,
                 study_instance_uid: desk.study.clone(),
@@ -159,20 +159,20 @@ impl InstancePart {
     }
 
     /// A file says how it is written; of a bare data set its sender may have said it; else it shows, and is guessed.
-    fn syntax(&self, meta: &FileMeta, dataset: &[u8]) -> Result<(&'static TransferSyntax, bool), Failed> {
-        let (uid, guessed) = match (&meta.transfer_syntax_uid, &self.said) {
-            (Some(uid), _) => (uid.as_str(), false),
-            (None, Some(said)) if said != "*" => (said.as_str(), false),
+    fn syntax(&self, meta: &FileMeta, dataset: &[u8]) -> Result<(&'static TransferSyntax, SyntaxSource), Failed> {
+        let (uid, source) = match (&meta.transfer_syntax_uid, &self.said) {
+            (Some(uid), _) => (uid.as_str(), SyntaxSource::Sender),
+            (None, Some(said)) if said != "*" => (said.as_str(), SyntaxSource::Sender),
             (None, _) => {
                 let uid = file_meta::guess(dataset)
                     .ok_or_else(|| Failed::new(Failure::CANNOT_UNDERSTAND, "the part holds no data set"))?;
-                (uid, true)
+                (uid, SyntaxSource::Guess)
             }
         };
         let syntax = transfer_syntax::lookup(uid).ok_or_else(|| {
             Failed::new(Failure::TRANSFER_SYNTAX_NOT_SUPPORTED, "the transfer syntax is not one that is stored here")
         })?;
-        Ok((syntax, guessed))
+        Ok((syntax, source))
     }
 
     fn refuse(&mut self, failed: Failed) {

@@ -98,6 +98,23 @@ async fn compressed_pixel_data_by_its_bulk_data_uri_is_its_frames() {
     }
 }
 
+/// Without the name of a transfer syntax octets are meant decoded; what nothing decodes is no reason to withhold the rest.
+#[tokio::test]
+async fn all_bulk_data_is_not_withheld_for_what_no_decoder_reads() {
+    let hierarchical = Dataset::image(HIERARCHICAL, 4, 1, Pixels::Fragments(&[b"abcd"]));
+    let client = with(&[words(IMPLICIT_VR_LITTLE_ENDIAN, 1), hierarchical]).await;
+    let octets = "multipart/related; type=\"application/octet-stream\"";
+    let ask = async |accept: &str| client.get("/dicom-web/studies/1.2/bulkdata", &[("accept", accept)]).await;
+    let whole = ask(octets).await;
+    assert_eq!(whole.status(), 200);
+    let parts = parts(&text(whole.headers(), "content-type"), whole.body());
+    assert!(parts[0].0.starts_with("Content-Type: application/octet-stream\r\n"), "{}", parts[0].0);
+    assert!(parts[1].0.starts_with(&format!("Content-Type: image/jpeg; transfer-syntax={HIERARCHICAL}")));
+    assert_eq!((parts.len(), parts[1].1.as_slice()), (2, &b"abcd"[..]));
+    let named = ask(&format!("{octets}; transfer-syntax={EXPLICIT_VR_LITTLE_ENDIAN}")).await;
+    assert_eq!(named.status(), 406);
+}
+
 #[tokio::test]
 async fn all_pixel_data_is_native_values_whole_and_compressed_frames_one_by_one() {
     let client = of_every_kind().await;

@@ -7,7 +7,7 @@ mod visits;
 use super::*;
 use crate::access::Whose;
 use crate::access::tests::{House, token_of};
-use crate::archive::{Archive, ArchiveSettings, Offer};
+use crate::archive::{Archive, ArchiveSettings, Offer, SyntaxSource};
 use crate::demo::phantom::{self, PhantomSettings};
 use crate::domain::transfer_syntax;
 use crate::domain::uid::StudyInstanceUid;
@@ -106,7 +106,7 @@ impl Site {
             let offer = Offer {
                 source: crate::archive::Source::default(),
                 transfer_syntax: transfer_syntax::lookup(instance.transfer_syntax.as_str()).unwrap(),
-                syntax_is_guessed: false,
+                syntax_from: SyntaxSource::Sender,
                 sop_class_uid: Some(instance.sop_class),
                 sop_instance_uid: Some(instance.sop_instance),
                 study_instance_uid: None,
