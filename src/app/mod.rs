@@ -113,7 +113,7 @@ impl Running {
 }
 
 /// Answers one request of the control socket's router without a daemon: the way of a command when none
-/// runs (design D11).
+/// runs.
 pub async fn in_process(config: &Config, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), StartError> {
     rooms::prepare_data_dir(&config.data_dir)?;
     let rooms = Rooms::open(config).await?;

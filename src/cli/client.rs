@@ -1,5 +1,5 @@
 //! The way of a command to the archive: over the control socket of the running daemon, or, when none
-//! runs, through the same router in this process (design D11). Either way the same code answers.
+//! runs, through the same router in this process. Either way the same code answers.
 
 use super::Failure;
 use crate::app;

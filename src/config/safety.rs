@@ -1,7 +1,7 @@
 //! Combinations of settings that would be unsafe, and settings that are without effect. Nothing is
 //! repaired silently: what is unsafe stops the start with a sentence that says what to do.
 
-use super::{Anonymous, Config, Peer};
+use super::{Anonymous, Config, Peer, Web};
 use std::net::IpAddr;
 
 /// What the start says, once, about a configuration that is safe.
@@ -78,7 +78,7 @@ fn web(config: &Config) -> Result<Vec<Notice>, Unsafe> {
     if let Some(url) = &web.public_url {
         origin("[web] public_url", url)?;
     }
-    if web.anonymous == Anonymous::Loopback && !anonymous_is_possible(config) {
+    if web.anonymous == Anonymous::Loopback && !anonymous_is_possible(web) {
         notices.push(
             "[web] anonymous = \"loopback\" is off because trusted_proxies or a public_url that is not loopback is \
              set: every caller needs a token (bluebridge token create)"
@@ -106,10 +106,11 @@ fn web(config: &Config) -> Result<Vec<Notice>, Unsafe> {
     Ok(notices)
 }
 
-/// Behind a proxy every caller looks like loopback, so loopback then means nothing (design of `[web] anonymous`).
-pub fn anonymous_is_possible(config: &Config) -> bool {
-    let public_is_local = config.web.public_url.as_deref().is_none_or(|url| is_loopback_host(host_of(url)));
-    config.web.anonymous == Anonymous::Loopback && config.web.trusted_proxies.is_empty() && public_is_local
+/// `anonymous = "loopback"`, and nothing that makes loopback mean something else: behind a proxy every caller looks
+/// like it.
+pub fn anonymous_is_possible(web: &Web) -> bool {
+    let public_is_local = web.public_url.as_deref().is_none_or(|url| is_loopback_host(host_of(url)));
+    web.anonymous == Anonymous::Loopback && web.trusted_proxies.is_empty() && public_is_local
 }
 
 fn patient(config: &Config) -> Result<(), Unsafe> {
@@ -339,6 +340,22 @@ mod tests {
             let message = verdict(text).expect_err(text);
             assert!(message.contains(expected), "{text:?} gave {message:?}");
         }
+    }
+
+    #[test]
+    fn a_proxy_or_a_public_address_turns_anonymous_callers_into_nobody() {
+        let with = |change: fn(&mut Web)| {
+            let mut web = Web::default();
+            change(&mut web);
+            anonymous_is_possible(&web)
+        };
+        assert!(with(|_| {}));
+        assert!(with(|web| web.public_url = Some("http://localhost:8080".into())));
+        assert!(with(|web| web.public_url = Some("http://[::1]:8080".into())));
+        assert!(!with(|web| web.public_url = Some("https://pacs.example.org".into())));
+        assert!(!with(|web| web.public_url = Some("http://localhost@pacs.example.org".into())));
+        assert!(!with(|web| web.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()]));
+        assert!(!with(|web| web.anonymous = Anonymous::Nobody));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! with it. `public_url`, else what a trusted proxy says (RFC 7239, or X-Forwarded-*), else Host.
 
 use super::Web;
-use super::caller::host_of;
 use super::forwarded::parameter;
+use super::host::host_of;
 use super::middleware::Given;
 use super::serve::{Peer, trusts};
 use crate::config;

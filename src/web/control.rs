@@ -1,4 +1,4 @@
-//! What the command line asks a running daemon over `<data_dir>/control.sock` (design D11): the API,
+//! What the command line asks a running daemon over `<data_dir>/control.sock`: the API,
 //! operations, and what is never taken from the network. The caller is known by SO_PEERCRED.
 
 use super::{Peer, Web, api, ops};

@@ -1,12 +1,12 @@
 //! The gate: what every request passes, in one layer. Request id, host, caller, CORS, the time a handler
 //! may take, panics, security headers, and one log line that names the route and never the URL.
 
-use super::caller::{self, Caller, Kind, Scopes};
+use super::caller::{Caller, Kind, Scopes};
 use super::forwarded::Sender;
 use super::linger::Lingering;
 use super::problem::{Problem, no_such_method, no_such_resource};
 use super::serve::Peer;
-use super::{Web, capabilities, cors, restricted};
+use super::{Web, capabilities, cors, credentials, host, restricted};
 use crate::access::bearer;
 use crate::domain::restriction::Restriction;
 use axum::Router;
@@ -161,7 +161,7 @@ async fn admit(web: &Web, request: &Parts, known_route: bool, upload: bool) -> R
     };
     let given = request.extensions.get::<Given>();
     if given.is_none() {
-        caller::check_host(&web.config, peer, &request.uri, headers)?;
+        host::check_host(&web.config, peer, &request.uri, headers)?;
     }
     // Only uploads come in bodies of unknown length.
     let mut transfer = headers.get_all(header::TRANSFER_ENCODING).iter();
@@ -172,7 +172,7 @@ async fn admit(web: &Web, request: &Parts, known_route: bool, upload: bool) -> R
             "Request bodies are taken with Content-Length and without Transfer-Encoding.",
         ));
     }
-    // A compressed request is a bomb until proven otherwise, and nobody sends one (reliability §3, 13).
+    // A compressed request is a bomb until proven otherwise, and nobody sends one.
     let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|value| value != "identity");
     if encoded {
         return Err(Problem::new(
@@ -199,9 +199,9 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
         let ours = rustix::process::geteuid().as_raw();
         return Ok(if uid == ours || uid == 0 { Caller::CONTROL } else { Caller::NOBODY });
     }
-    if let Some(token) = caller::bearer(headers)? {
+    if let Some(token) = credentials::bearer(headers)? {
         if let Some(oidc) = web.oidc.as_ref().filter(|_| !bearer::is_ours(token)) {
-            return oidc.check(token).await.map(caller::subject).map_err(Problem::from);
+            return oidc.check(token).await.map(credentials::subject).map_err(Problem::from);
         }
         let bearer = web.tokens.check(token).await?.ok_or_else(Problem::invalid_token)?;
         let scopes = Scopes::parse(&bearer.scopes).unwrap_or(Scopes::NONE);
@@ -209,10 +209,10 @@ async fn caller_of(web: &Web, peer: Peer, request: &Parts) -> Result<Caller, Pro
         return Ok(Caller::new(Kind::Token { id: bearer.token_id }, scopes).restricted_to(only));
     }
     // After the token: who sends one wants to be taken for its bearer.
-    if let Some(known) = caller::certified(&web.config, peer, request) {
+    if let Some(known) = credentials::certified(&web.config, peer, request) {
         return Ok(known);
     }
-    if caller::anonymous_allowed(&web.config, peer, request) {
+    if credentials::anonymous_allowed(&web.config, peer, request) {
         return Ok(Caller::LOOPBACK);
     }
     Ok(Caller::NOBODY)

@@ -2,7 +2,7 @@
 //!
 //! Handlers are thin: read the request, call one workshop function, write the answer. What every
 //! request has in common (host, caller, CORS, time, log) is the gate's (`middleware`), which HTTP
-//! status an error is, is decided in `problem`, and who may ask in `caller`.
+//! status an error is, is decided in `problem`, and who asks in `credentials`.
 
 mod activity;
 pub mod api;
@@ -12,9 +12,11 @@ mod capabilities;
 mod conditional;
 pub mod control;
 mod cors;
+mod credentials;
 pub mod dicomweb;
 pub mod forwarded;
 mod front;
+mod host;
 pub mod limits;
 mod linger;
 pub mod middleware;

@@ -1,5 +1,5 @@
 //! Serves a router on a listener: HTTP/1.1 and HTTP/2, in clear or over TLS, with every wait and every count
-//! bounded (reliability: header 10 s, 64 streams, 16 KiB/s after 60 s, idle 60 s). `axum::serve` installs no
+//! bounded (header 10 s, 64 streams, 16 KiB/s after 60 s, idle 60 s). `axum::serve` installs no
 //! header timer, so connections are built with hyper-util and a `TokioTimer`.
 
 use super::activity::Activity;
@@ -76,7 +76,7 @@ impl ServeLimits {
     }
 }
 
-/// After SIGTERM running responses have this long (design H2).
+/// After SIGTERM running responses have this long.
 const DRAIN: Duration = Duration::from_secs(30);
 const HEADER_BYTES_H1: usize = 32 << 10;
 const HEADER_BYTES_H2: u32 = 16 << 10;

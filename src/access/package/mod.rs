@@ -1,5 +1,4 @@
-//! The package a patient downloads: a study, or several, or a part of one, as one ZIP that is never built
-//! (design D8).
+//! The package a patient downloads: a study, or several, or a part of one, as one ZIP that is never built.
 //!
 //! A package is a frozen ordered list of files whose sizes and checksums were recorded at ingest, so
 //! its length, its entity tag and every byte range are arithmetic. Image files are opened when their

@@ -13,7 +13,7 @@ use crate::domain::walker::{Element, Event, Fault, Length, Limit, ReadError, Vis
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 
-/// Longer binary values, and longer texts and lists of numbers, become bulk values (design D4).
+/// Longer binary values, and longer texts and lists of numbers, become bulk values.
 const BINARY_MAX: u32 = 1 << 10;
 const TEXT_MAX: u32 = 64 << 10;
 /// Items of one sequence that are searched: a series answers a handful of requests.

@@ -1,5 +1,5 @@
-//! `application/zip` of a study, a series or an instance: the same package that a patient downloads
-//! (design D8), with its exact length, strong ETag and ranges.
+//! `application/zip` of a study, a series or an instance: the same package that a patient downloads, with its exact
+//! length, strong ETag and ranges.
 
 use super::asked::Asked;
 use super::media::ZIP;
