@@ -102,8 +102,11 @@ async fn without_the_session_of_that_very_link_there_is_nothing() {
     assert_eq!(elsewhere.get("/dicom-web/studies").await.status, 404);
     assert_eq!(elsewhere.get(&two.study_path()).await.status, 404);
     // Beside the root there is nothing, and the archive's own is not on this listener.
-    for path in ["/api/v1/links", "/metrics", "/healthz", "/dicom-web", "/dicom-web/../api/v1/status", "/ohif/"] {
+    for path in ["/api/v1/links", "/metrics", "/healthz", "/dicom-web/../api/v1/status", "/ohif/"] {
         assert_eq!(reader.get(path).await.status, 404, "{path}");
+    }
+    for root in ["/dicom-web", "/dicom-web/"] {
+        assert_eq!(reader.get(root).await.status, 200, "what there is, as the Link header of the page says");
     }
     let archive = bridge.patient().get_with("/dicom-web/studies", &[("cookie", &reader.cookie)]).await;
     assert_eq!(archive.status, 404);
