@@ -1,13 +1,13 @@
-//! The few attributes of display picked out of DICOM JSON; everything else is skipped unread.
+//! The few attributes of display picked out of DICOM JSON, and what they mean.
+
+mod object;
 
 use super::annotation::Labels;
 use super::attributes::{DisplayAttributes, Function, Rescale, Window};
 use super::error::ImagingError;
-use super::lut::{Descriptor, Lut, Values};
+use super::lut::{Lut, Values};
 use super::overlay::{Bits, Overlay};
-use base64::Engine;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use object::{Element, Groups, LutItem, Measures, Modality, Object, Plane, Voi};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -83,24 +83,6 @@ pub(super) fn overlays(json: &[u8], frame: u32) -> Result<Vec<Overlay>, ImagingE
         found.push(Overlay { rows: rows as u32, columns: columns as u32, origin, frame: own, bits });
     }
     Ok(found)
-}
-
-/// An element, or whatever else a broken object holds.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Plane(#[serde(deserialize_with = "lenient")] Element);
-
-fn lenient<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Element, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Element(Element),
-        Other(IgnoredAny),
-    }
-    Ok(match Either::deserialize(deserializer)? {
-        Either::Element(element) => element,
-        Either::Other(_) => Element::default(),
-    })
 }
 
 fn window(voi: &Voi) -> Option<Window> {
@@ -208,208 +190,6 @@ fn frame_time_ms(object: &Object, frame: u32) -> Option<f64> {
 fn of_vector(times: &Element, frame: u32) -> Option<f64> {
     let next = usize::try_from(frame).ok()?.checked_add(1)?;
     times.nth(next).or_else(|| times.nth(next - 1))
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Object {
-    #[serde(rename = "00181063")]
-    frame_time: Element,
-    #[serde(rename = "00181065")]
-    frame_times: Element,
-    #[serde(rename = "00280009")]
-    increment: Element,
-    #[serde(rename = "00180040")]
-    cine_rate: Element,
-    #[serde(rename = "00082144")]
-    display_rate: Element,
-    #[serde(rename = "00280034")]
-    aspect: Element,
-    #[serde(rename = "00280100")]
-    bits_allocated: Element,
-    #[serde(rename = "00280101")]
-    bits_stored: Element,
-    #[serde(rename = "00280103")]
-    pixel_representation: Element,
-    #[serde(rename = "00280120")]
-    padding: Element,
-    #[serde(rename = "00280121")]
-    padding_limit: Element,
-    #[serde(rename = "00280122")]
-    float_padding: Element,
-    #[serde(rename = "00280123")]
-    double_padding: Element,
-    #[serde(rename = "00280124")]
-    float_padding_limit: Element,
-    #[serde(rename = "00280125")]
-    double_padding_limit: Element,
-    #[serde(rename = "00281101")]
-    red_is: Element,
-    #[serde(rename = "00281102")]
-    green_is: Element,
-    #[serde(rename = "00281103")]
-    blue_is: Element,
-    #[serde(rename = "00281201")]
-    red: Element,
-    #[serde(rename = "00281202")]
-    green: Element,
-    #[serde(rename = "00281203")]
-    blue: Element,
-    #[serde(rename = "00281221")]
-    red_segmented: Element,
-    #[serde(rename = "00281222")]
-    green_segmented: Element,
-    #[serde(rename = "00281223")]
-    blue_segmented: Element,
-    #[serde(rename = "00283000")]
-    modality_luts: Sequence<LutItem>,
-    #[serde(rename = "00283010")]
-    voi_luts: Sequence<LutItem>,
-    #[serde(rename = "52009229")]
-    shared: Sequence<Groups>,
-    #[serde(rename = "52009230")]
-    per_frame: Sequence<Groups>,
-    #[serde(rename = "00281050")]
-    center: Element,
-    #[serde(rename = "00281051")]
-    width: Element,
-    #[serde(rename = "00281056")]
-    function: Element,
-    #[serde(rename = "00281052")]
-    intercept: Element,
-    #[serde(rename = "00281053")]
-    slope: Element,
-    #[serde(rename = "00280030")]
-    spacing: Element,
-    #[serde(rename = "00181164")]
-    imager_spacing: Element,
-    #[serde(rename = "00182010")]
-    scanned_spacing: Element,
-    #[serde(rename = "20500020")]
-    presentation: Element,
-}
-
-impl Object {
-    /// Pixel Representation (0028,0103) is 2's complement.
-    fn is_signed(&self) -> bool {
-        self.pixel_representation.number() == Some(1.0)
-    }
-}
-
-/// One item of the functional groups: the macros that concern display.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Groups {
-    #[serde(rename = "00289132")]
-    voi: Sequence<Voi>,
-    #[serde(rename = "00289145")]
-    modality: Sequence<Modality>,
-    #[serde(rename = "00289110")]
-    measures: Sequence<Measures>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Voi {
-    #[serde(rename = "00281050")]
-    center: Element,
-    #[serde(rename = "00281051")]
-    width: Element,
-    #[serde(rename = "00281056")]
-    function: Element,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Modality {
-    #[serde(rename = "00281052")]
-    intercept: Element,
-    #[serde(rename = "00281053")]
-    slope: Element,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Measures {
-    #[serde(rename = "00280030")]
-    spacing: Element,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct LutItem {
-    #[serde(rename = "00283002")]
-    descriptor: Element,
-    #[serde(rename = "00283006")]
-    data: Element,
-}
-
-#[derive(Deserialize)]
-struct Sequence<T> {
-    #[serde(rename = "Value", default = "Vec::new")]
-    items: Vec<T>,
-}
-
-impl<T> Default for Sequence<T> {
-    fn default() -> Self {
-        Self { items: Vec::new() }
-    }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Element {
-    #[serde(rename = "Value")]
-    value: Vec<Scalar>,
-    #[serde(rename = "InlineBinary")]
-    inline: Option<String>,
-    #[serde(rename = "BulkDataURI")]
-    bulk: Option<String>,
-}
-
-/// A decimal or integer string is a number where it round-trips, else text; what a broken object holds
-/// instead is neither.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Number(f64),
-    Text(String),
-    Other(IgnoredAny),
-}
-
-impl Element {
-    fn nth(&self, at: usize) -> Option<f64> {
-        match self.value.get(at)? {
-            Scalar::Number(number) => Some(*number),
-            Scalar::Text(text) => text.trim().parse().ok(),
-            Scalar::Other(_) => None,
-        }
-    }
-    fn number(&self) -> Option<f64> {
-        self.nth(0)
-    }
-    fn text(&self) -> Option<&str> {
-        match self.value.first()? {
-            Scalar::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-    /// Of a table whose input is `signed`, or not.
-    fn descriptor(&self, signed: bool) -> Option<Descriptor> {
-        Descriptor::new(self.nth(0)?, self.nth(1)?, self.nth(2)?).map(|descriptor| descriptor.of_input(signed))
-    }
-    /// The values of a table: numbers, bytes, or the place where they are to be had.
-    fn values(&self, place: &str) -> Option<Values> {
-        if self.bulk.is_some() {
-            return Some(Values::Elsewhere(place.into()));
-        }
-        if let Some(inline) = &self.inline {
-            return base64::engine::general_purpose::STANDARD.decode(inline).ok().map(Values::Bytes);
-        }
-        // A negative number is a table that was written with VR SS: its bits are meant.
-        let words: Option<Vec<u16>> = (0..self.value.len()).map(|at| self.nth(at).map(|v| v as i32 as u16)).collect();
-        words.filter(|words| !words.is_empty()).map(Values::Words)
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Access tokens of an OpenID Connect issuer, beside our own. Promises that a token is believed only when
-//! the configured issuer has signed it, for us, for now; that what it restricts to is taken or the token
+//! the configured issuer has signed it, for us and for this moment; that what it restricts to is taken or the token
 //! refused; and that nobody can make us ask the issuer often, or anybody else at all.
 
 mod claims;

@@ -62,6 +62,17 @@ impl Bench {
         self.archive.stop().await;
         self.crash().await
     }
+    /// A stop, and a start without the index.
+    async fn lose_index(self) -> Self {
+        self.archive.stop().await;
+        let Self { archive, index, folder, .. } = self;
+        drop(archive);
+        let _ = index.close().await;
+        for name in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
+            let _ = std::fs::remove_file(folder.path().join(name));
+        }
+        Self::open(folder, |_| {}).await
+    }
     fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -288,14 +288,7 @@ async fn compressed_pixels_under_a_native_syntax_that_are_stored_stay_so() {
     let deleted = bench.archive.remove(&data.selector(), &Actor::Operator, None).await.unwrap().unwrap();
     let restored = bench.archive.restore(deleted.sequence, &Actor::Operator, None).await.unwrap().unwrap();
     assert_eq!((restored.instances, restored.failed), (1, 0));
-    bench.archive.stop().await;
-    let Bench { archive, index, folder, .. } = bench;
-    drop(archive);
-    let _ = index.close().await;
-    for name in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
-        let _ = std::fs::remove_file(folder.path().join(name));
-    }
-    let bench = Bench::open(folder, |_| {}).await;
+    let bench = bench.lose_index().await;
     assert_eq!((bench.report.indexed, bench.report.set_aside), (2, 0), "{}", bench.report);
     for data in [&data, &second] {
         assert!(bench.stored(data).await.unwrap().ends_with(&with_fragments(data)));

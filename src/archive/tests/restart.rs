@@ -49,14 +49,7 @@ async fn an_index_that_was_lost_is_made_again_from_the_files() {
     for number in 0..40 {
         bench.send(&Data::ct(number)).await.unwrap();
     }
-    bench.archive.stop().await;
-    let Bench { archive, index, folder, .. } = bench;
-    drop(archive);
-    let _ = index.close().await;
-    for name in ["index.sqlite", "index.sqlite-wal", "index.sqlite-shm"] {
-        let _ = std::fs::remove_file(folder.path().join(name));
-    }
-    let bench = Bench::open(folder, |_| {}).await;
+    let bench = bench.lose_index().await;
     assert_eq!(bench.report.indexed, 40);
     assert!(bench.stored(&Data::ct(39)).await.unwrap() == Data::ct(39).bytes());
 }
