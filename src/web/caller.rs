@@ -81,7 +81,7 @@ impl Scopes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     Nobody,
-    /// A process of this machine, by the rule of [`super::credentials::anonymous_allowed`].
+    /// A process of this machine, by the rule of `credentials::anonymous_allowed`.
     Loopback,
     /// The control socket.
     Control,
