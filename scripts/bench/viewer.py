@@ -1,10 +1,13 @@
 """How long OHIF takes from the click on a study to its first image, each server behind the same nginx.
 
-  viewer.py OHIF_FOLDER servers/orthanc.sh servers/bluebridge.sh [--slices 1000] [--rounds 3] [--out FILE]
+  viewer.py OHIF_FOLDER servers/orthanc.sh servers/bluebridge.sh [--slices 1000] [--rounds 3] [--cpu] [--out FILE]
 
 OHIF_FOLDER is what scripts/ohif unpacked. Needs nginx, chromium, chromedriver and selenium. Every server
 gets the same OHIF with the same configuration at the same path; only the server behind /dicom-web differs.
 Each round opens a study that was never opened before, and the same study once more.
+
+On a machine without a graphics card WebGL is emulated, and OHIF spends most of its time on making its seven contexts,
+whatever the server. With --cpu it is told to draw by itself (useCPURendering).
 """
 from __future__ import annotations
 
@@ -61,10 +64,14 @@ def browser() -> webdriver.Chrome:
     return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
 
 
-def front(folder: Path, ohif: Path, server: Server, port: int) -> subprocess.Popen:
+def front(folder: Path, ohif: Path, server: Server, port: int, cpu: bool) -> subprocess.Popen:
     """nginx with OHIF at / and the server's DICOMweb at /dicom-web/."""
-    config = folder / "nginx.conf"
-    config.write_text(NGINX.format(run=folder, port=port, ohif=ohif, config=CONFIG,
+    config, viewer = folder / "nginx.conf", folder / "app-config.js"
+    # nginx reads it as nobody.
+    for path in (folder, folder.parent):
+        path.chmod(0o755)
+    viewer.write_text(CONFIG.read_text() + f"window.config.useCPURendering = {str(cpu).lower()};\n")
+    config.write_text(NGINX.format(run=folder, port=port, ohif=ohif, config=viewer,
                                    upstream=f"127.0.0.1:{server.http_port}"))
     return subprocess.Popen(["nginx", "-p", folder, "-c", config])
 
@@ -90,6 +97,7 @@ def main() -> None:
     args.add_argument("launchers", type=Path, nargs="+")
     args.add_argument("--slices", type=int, default=1000)
     args.add_argument("--rounds", type=int, default=3)
+    args.add_argument("--cpu", action="store_true")
     args.add_argument("--out", type=Path)
     args = args.parse_args()
     times: dict[str, list[float]] = {}
@@ -103,7 +111,7 @@ def main() -> None:
                 dimse.store_load(server.target, "ct-small", args.slices, 2, 70 + number, per_study=args.slices)
                 server.settle()
                 folder = Path(tempfile.mkdtemp(dir=work))
-                proxy = front(folder, args.ohif.resolve(), server, 19042)
+                proxy = front(folder, args.ohif.resolve(), server, 19042, args.cpu)
                 time.sleep(1)
                 try:
                     for when in ("first", "again"):

@@ -107,6 +107,7 @@ pub struct Web {
     pub listen: SocketAddr,
     /// The address under which callers reach `[web]`, when it is not `http://<listen>`.
     pub public_url: Option<String>,
+    #[serde(deserialize_with = "units::addresses_or_networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// Names accepted in Host besides loopback names, the listen address and that of `public_url`.
     pub allowed_hosts: Vec<String>,
@@ -132,6 +133,7 @@ pub enum Anonymous {
 pub struct Patient {
     pub listen: SocketAddr,
     pub public_url: String,
+    #[serde(deserialize_with = "units::addresses_or_networks")]
     pub trusted_proxies: Vec<IpNet>,
     pub tls: Option<Tls>,
 }

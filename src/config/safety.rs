@@ -371,7 +371,7 @@ mod tests {
     fn what_is_without_effect_is_said() {
         let notices = verdict("[mail]\nsmtp = \"smtp://127.0.0.1:25\"\nfrom = \"a@b\"").unwrap();
         assert!(notices[0].contains("[mail] set"), "{notices:?}");
-        let notices = verdict("[web]\ntrusted_proxies = [\"10.0.0.1/32\"]").unwrap();
+        let notices = verdict("[web]\ntrusted_proxies = [\"10.0.0.1\"]").unwrap();
         assert!(notices[0].contains("every caller needs a token"), "{notices:?}");
         let peer =
             "[[dicom.peer]]\nname = \"x\"\nae_title = \"*\"\naddress = \"10.0.0.0/8\"\nallow = [\"store\", \"find\"]";

@@ -165,10 +165,18 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
 }
 
 pub(super) fn address_or_network<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IpNet, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    network(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+pub(super) fn addresses_or_networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let list = Vec::<String>::deserialize(deserializer)?;
+    list.iter().map(|text| network(text).map_err(D::Error::custom)).collect()
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
-        .map_err(|_| D::Error::custom(format!("{text:?} is not an address or range; write 10.1.2.3 or 10.1.2.0/24")))
+        .map_err(|_| format!("{text:?} is not an address or range; write 10.1.2.3 or 10.1.2.0/24"))
 }
 
 pub(super) const fn yes() -> bool {

@@ -188,6 +188,8 @@ const HALVINGS_MAX: u8 = 8;
 /// Encodes one native frame, little endian, of the shape that `declared` says.
 pub fn encode(encoder: Encoder, declared: &Declared, bytes: &[u8]) -> Result<Samples, DecodeError> {
     let native = native::Native::of(declared, bytes)?;
+    // RLE keeps bytes as they are, the others keep values.
+    let native = if encoder == Encoder::Rle { native } else { native.with_signs() };
     let bytes = match encoder {
         Encoder::Rle => rle::encode(&native)?,
         Encoder::JpegLossless => jpeg_write::lossless(&native)?,

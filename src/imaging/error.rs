@@ -25,8 +25,8 @@ pub enum ImagingError {
     OutsideTheFrame,
     #[error("there is no such frame")]
     NoSuchFrame,
-    /// No instance of the series has pixel data that can be shown.
-    #[error("the series has nothing to show")]
+    /// No instance that is meant has pixel data that can be shown.
+    #[error("there is nothing that could be shown as a picture")]
     NothingToShow,
     #[error("the display attributes cannot be read")]
     Attributes(#[from] serde_json::Error),

@@ -1,5 +1,6 @@
 //! What of a frame is asked for: window, part, size, flips, format (PS3.18 §8.3.5).
 
+use super::PIXELS_MAX;
 use super::annotation::Annotation;
 use super::attributes::{DisplayAttributes, Window};
 use super::encode::Raster;
@@ -114,7 +115,9 @@ impl View {
         }
         let fill = self.viewport.map(|port| (f64::from(port.width) / wide).min(f64::from(port.height) / high));
         let fit = self.longest_edge.map(|edge| (f64::from(edge.max(1)) / wide.max(high)).min(1.0));
-        let scale = fill.or(fit).unwrap_or(1.0);
+        // Proportions alone make no poster of a frame.
+        let most = (PIXELS_MAX as f64 / (wide * high)).sqrt().min(1.0);
+        let scale = fill.or(fit.map(|fit| fit.min(most))).unwrap_or(most);
         let edge = |length: f64| (length * scale).round().clamp(1.0, f64::from(EDGE_MAX)) as u32;
         (edge(wide), edge(high))
     }
@@ -154,6 +157,12 @@ mod tests {
             assert_eq!(view.size(width, height, aspect), expected);
         }
         assert_eq!(View::default().size(512, 100, 1.0), (512, 100));
+        let (width, height) = View::default().size(6000, 6000, 20.0);
+        assert!(
+            u64::from(width) * u64::from(height) <= PIXELS_MAX + 65_535 && height / width == 20,
+            "{width}x{height}"
+        );
+        assert_eq!(View::default().size(6000, 6000, 1.0), (6000, 6000));
     }
 
     #[test]

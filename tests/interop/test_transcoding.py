@@ -580,6 +580,18 @@ def rendered(bridge, ds: pydicom.Dataset, frame: int) -> bytes:
     return answer.content
 
 
+@pytest.mark.parametrize("syntax", [JPEG_LS, JPEG_2000, LOSSLESS, EXPLICIT])
+def test_a_sign_need_not_be_extended(shared, syntax):
+    """Bits above High Bit may be zero; readers of a codestream take all of its bits for the value."""
+    values = np.arange(-2000, 400, dtype=np.int16).reshape(40, 60)
+    ds = native((values.view(np.uint16) & 0x0FFF).view(np.int16), 12)
+    assert (ds.PixelRepresentation, ds.HighBit) == (1, 11)
+    send(shared, ds)
+    if syntax == EXPLICIT:
+        send(shared, ds := stored_again(opened(retrieve(shared, ds, JPEG_LS))))
+    assert np.array_equal(pixel_array(opened(retrieve(shared, ds, syntax))), values)
+
+
 def test_what_stands_beside_a_value_stays_there_through_rle(shared):
     """RLE packs bytes."""
     signed = np.arange(-2000, 400, dtype=np.int16).reshape(40, 60)

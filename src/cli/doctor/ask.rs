@@ -35,10 +35,24 @@ pub struct Answer {
     pub took: Duration,
 }
 
+/// What a proxy that adds headers of its own makes useless.
+const SINGLE: [&str; 6] = [
+    "access-control-allow-origin",
+    "content-security-policy",
+    "content-type",
+    "cross-origin-embedder-policy",
+    "cross-origin-opener-policy",
+    "cross-origin-resource-policy",
+];
+
 impl Answer {
     /// A header as text; empty when it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+    /// A header that comes more than once and is one value: a browser takes none of them, or both.
+    pub fn doubled(&self) -> Option<&'static str> {
+        SINGLE.into_iter().find(|name| self.headers.get_all(*name).iter().count() > 1)
     }
 }
 
@@ -146,6 +160,11 @@ impl Daemon {
         match answer.status {
             StatusCode::OK => serde_json::from_slice(&answer.body).map_err(Failure::failed),
             StatusCode::NO_CONTENT => Ok(serde_json::Value::Array(Vec::new())),
+            StatusCode::UNAUTHORIZED if self.token.is_some() => Err(Failure::Failed(format!(
+                "{} refused the token, or did not get it: is it still good (`bluebridge token list`), and does the proxy \
+                 in between pass on the header Authorization?",
+                self.root()
+            ))),
             StatusCode::UNAUTHORIZED => Err(Failure::Failed(format!(
                 "{} wants a token; make one with `bluebridge token create` and name its file with --token-file",
                 self.root()

@@ -68,16 +68,17 @@ pub async fn run(daemon: &Daemon, step: Step) -> Verdict {
         Ok(answer) => answer,
         Err(why) => return Verdict { step, status: None, took: Duration::ZERO, failure: Some(why) },
     };
-    let mut failure = None;
+    let doubled = answer.doubled();
+    let mut failure = doubled.map(|name| format!("header {name} comes twice: let the proxy add none of its own"));
     for need in &step.needs {
+        if failure.is_some() {
+            break;
+        }
         let met = match need {
             Need::Revalidates => revalidates(daemon, &step, &answer).await,
             need => met(need, &answer),
         };
-        if let Err(why) = met {
-            failure = Some(why);
-            break;
-        }
+        failure = met.err();
     }
     Verdict { status: Some(answer.status.as_u16()), took: answer.took, step, failure }
 }

@@ -53,8 +53,10 @@ impl Fragments {
             return group(&all, &starts);
         }
         if all.len() > number {
+            // A frame begins as the first one does.
+            let first = self.begins.first().copied().filter(|begin| is_codestream(*begin));
             let starts: Vec<usize> =
-                self.begins.iter().enumerate().filter(|(_, begin)| is_codestream(**begin)).map(|(i, _)| i).collect();
+                self.begins.iter().enumerate().filter(|(_, begin)| first == Some(**begin)).map(|(i, _)| i).collect();
             if starts.len() == number && starts.first() == Some(&0) {
                 return group(&all, &starts);
             }
@@ -104,8 +106,11 @@ impl Fragments {
 }
 
 /// SOI of JPEG and JPEG-LS, SOC of JPEG 2000, the signature of a bare JPEG XL codestream.
+/// The length of the first box of a JPEG XL file (ISO/IEC 18181-2 §4.1), 12.
+const JXL_BOX: [u8; 2] = [0, 0];
+
 fn is_codestream(begin: [u8; 2]) -> bool {
-    matches!(begin, [0xFF, 0xD8] | [0xFF, 0x4F] | [0xFF, 0x0A])
+    matches!(begin, [0xFF, 0xD8] | [0xFF, 0x4F] | [0xFF, 0x0A] | JXL_BOX)
 }
 
 fn group(all: &[Range<u64>], starts: &[usize]) -> Vec<Vec<Range<u64>>> {

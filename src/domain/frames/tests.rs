@@ -94,6 +94,15 @@ fn fragments(parts: &[(u32, [u8; 2])]) -> Fragments {
 const SOI: [u8; 2] = [0xFF, 0xD8];
 const NOTHING: [u8; 2] = [0, 0];
 
+/// JPEG XL may come in its box, which begins with a length.
+#[test]
+fn frames_begin_as_the_first_one_does() {
+    let rest = [0xFF, 0xD8];
+    let frames = fragments(&[(10, NOTHING), (20, rest), (30, NOTHING)]).into_frames(2, false);
+    assert_eq!(frames, [vec![1008..1018, 1026..1046], vec![1054..1084]]);
+    assert!(fragments(&[(10, NOTHING), (20, NOTHING), (30, NOTHING)]).into_frames(2, false).is_empty());
+}
+
 #[test]
 fn one_fragment_a_frame_needs_no_table() {
     let frames = fragments(&[(10, NOTHING), (20, NOTHING)]).into_frames(2, false);

@@ -31,6 +31,35 @@ impl<'a> Native<'a> {
         Ok(native)
     }
 
+    /// With the sign of signed samples in every bit above those that are stored, where nothing else stands there: zeros
+    /// may (PS3.5 §8.1.1), but a codestream has no Bits Stored by which a reader could tell them from a sign.
+    pub fn with_signs(mut self) -> Self {
+        let (all, stored) = (self.declared.bits_allocated, self.declared.bits_stored);
+        if !self.declared.signed || !matches!(all, 8 | 16) || !(1..all).contains(&stored) {
+            return self;
+        }
+        let sign = 1_u16 << (stored - 1);
+        let above = (u16::MAX >> (16 - all)) & !(sign | (sign - 1));
+        let extended = |sample: u16| match (sample & above, sample & sign != 0) {
+            (0, true) => Some(sample | above),
+            (0, false) => Some(sample),
+            (found, true) if found == above => Some(sample),
+            _ => None,
+        };
+        let words: Option<Vec<u8>> = match self.width {
+            1 => self.bytes.iter().map(|byte| extended(u16::from(*byte)).map(|sample| sample as u8)).collect(),
+            _ => {
+                let pairs = self.bytes.chunks_exact(2).map(|two| u16::from_le_bytes([two[0], two[1]]));
+                let words: Option<Vec<_>> = pairs.map(|sample| extended(sample).map(u16::to_le_bytes)).collect();
+                words.map(|words| words.concat())
+            }
+        };
+        if let Some(words) = words {
+            self.bytes = Cow::Owned(words);
+        }
+        self
+    }
+
     /// Every sample; signed ones with their sign.
     pub fn values(&self) -> impl Iterator<Item = i32> + '_ {
         let signed = self.declared.signed;
@@ -81,6 +110,24 @@ mod tests {
         assert_eq!(Native::of(&signed, &[0xFF, 0xFF, 0xFF, 0x07]).unwrap().precision(), 12);
         assert!(Native::of(&signed, &[0; 3]).is_err());
         assert!(Native::of(&declared(2, 1, 1, 12), &[0; 3]).is_err());
+    }
+
+    #[test]
+    fn a_sign_is_extended_where_nothing_else_stands_above_it() {
+        let of = |bits_stored, samples: &[u16]| {
+            let declared = Declared { signed: true, bits_stored, ..declared(samples.len() as u32, 1, 1, 16) };
+            let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+            let native = Native::of(&declared, &bytes).unwrap().with_signs();
+            (native.values().collect::<Vec<_>>(), native.precision())
+        };
+        assert_eq!(of(12, &[0x0FFB, 0x07FF, 0xFFFE, 0x0800]), (vec![-5, 2047, -2, -2048], 12));
+        // An overlay of old, in any one sample, keeps all as they are.
+        assert_eq!(of(12, &[0x0FFB, 0x87FF]), (vec![4091, -30721], 16));
+        assert_eq!(of(12, &[0x0FFB, 0xF7FF]).1, 16);
+        assert_eq!(of(16, &[0xFFFB]), (vec![-5], 16));
+        let eight = Declared { signed: true, bits_stored: 6, ..declared(2, 1, 1, 8) };
+        let native = Native::of(&eight, &[0x3F, 0x1F]).unwrap().with_signs();
+        assert_eq!(native.values().collect::<Vec<_>>(), [-1, 31]);
     }
 
     #[test]
