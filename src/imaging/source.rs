@@ -183,7 +183,7 @@ impl Imaging {
         let cap = if codec.is_some() { native.saturating_mul(2).saturating_add(1 << 20) } else { native };
         let bytes = self.archive.frame(detail, frame, cap).await.map_err(|error| match error {
             RetrieveError::NoSuchFrame | RetrieveError::Deleted => ImagingError::NoSuchFrame,
-            RetrieveError::NotFramed if !encapsulated => ImagingError::Truncated,
+            RetrieveError::NotFramed if !encapsulated => ImagingError::NoSuchFrame,
             RetrieveError::NotFramed => ImagingError::Unsupported("its frames cannot be told apart"),
             error => failed(error),
         })?;
