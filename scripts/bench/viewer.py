@@ -1,13 +1,14 @@
 """How long OHIF takes from the click on a study to its first image, each server behind the same nginx.
 
-  viewer.py OHIF_FOLDER servers/orthanc.sh servers/bluebridge.sh [--slices 1000] [--rounds 3] [--cpu] [--out FILE]
+  viewer.py OHIF_FOLDER servers/orthanc.sh servers/bluebridge.sh [--slices 1000] [--rounds 3] [--mesa | --cpu] [--out FILE]
 
 OHIF_FOLDER is what scripts/ohif unpacked. Needs nginx, chromium, chromedriver and selenium. Every server
 gets the same OHIF with the same configuration at the same path; only the server behind /dicom-web differs.
 Each round opens a study that was never opened before, and the same study once more.
 
 On a machine without a graphics card WebGL is emulated, and OHIF spends most of its time on making its seven contexts,
-whatever the server. With --cpu it is told to draw by itself (useCPURendering).
+whatever the server. Chromium's own emulation (SwiftShader) is the default; with --mesa it is Mesa's llvmpipe (needs
+libegl1, libgles2 and libgl1-mesa-dri); with --cpu OHIF is told to draw by itself (useCPURendering).
 """
 from __future__ import annotations
 
@@ -56,10 +57,14 @@ return !!found;
 """
 
 
-def browser() -> webdriver.Chrome:
+SWIFTSHADER = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+MESA = ("--use-angle=gl-egl", "--ignore-gpu-blocklist")
+
+
+def browser(webgl: tuple[str, ...]) -> webdriver.Chrome:
     options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--window-size=1400,900", "--use-gl=angle",
-                     "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-dev-shm-usage"):
+    for argument in ("--headless=new", "--no-sandbox", "--window-size=1400,900", "--disable-dev-shm-usage",
+                     "--use-gl=angle", *webgl):
         options.add_argument(argument)
     return webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
 
@@ -76,9 +81,9 @@ def front(folder: Path, ohif: Path, server: Server, port: int, cpu: bool) -> sub
     return subprocess.Popen(["nginx", "-p", folder, "-c", config])
 
 
-def opened(url: str) -> float:
+def opened(url: str, webgl: tuple[str, ...]) -> float:
     """Seconds from the click that opens the only study to its first image."""
-    driver = browser()
+    driver = browser(webgl)
     try:
         driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LISTEN})
         driver.get(f"{url}/")
@@ -97,7 +102,9 @@ def main() -> None:
     args.add_argument("launchers", type=Path, nargs="+")
     args.add_argument("--slices", type=int, default=1000)
     args.add_argument("--rounds", type=int, default=3)
-    args.add_argument("--cpu", action="store_true")
+    drawing = args.add_mutually_exclusive_group()
+    drawing.add_argument("--mesa", action="store_true")
+    drawing.add_argument("--cpu", action="store_true")
     args.add_argument("--out", type=Path)
     args = args.parse_args()
     times: dict[str, list[float]] = {}
@@ -115,7 +122,7 @@ def main() -> None:
                 time.sleep(1)
                 try:
                     for when in ("first", "again"):
-                        took = opened("http://127.0.0.1:19042")
+                        took = opened("http://127.0.0.1:19042", MESA if args.mesa else SWIFTSHADER)
                         times.setdefault(f"{server.name} {when}", []).append(took)
                         print(f"round {number + 1}/{args.rounds}  {server.name:12} {when}: {took:.2f} s", flush=True)
                 finally:
