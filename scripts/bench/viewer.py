@@ -55,8 +55,7 @@ const found = [...document.querySelectorAll(arguments[0])].find(e => e.innerText
 if (found) found.click();
 return !!found;
 """
-
-
+# How WebGL is emulated, as arguments of Chromium's.
 SWIFTSHADER = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 MESA = ("--use-angle=gl-egl", "--ignore-gpu-blocklist")
 
