@@ -1,6 +1,6 @@
-//! A request that is refused before its body was read (401, 413, 415) leaves a sender that is still
-//! sending; closing the connection under it makes it see a broken pipe instead of our answer. So what is
-//! left of the body is read for a while and dropped.
+//! A request that is answered before its body was read (401, 413, 415) leaves a sender that is still sending. When
+//! HTTP/1 closes the connection or HTTP/2 resets the stream (RFC 9113 §8.1) under it, some clients see that instead of
+//! our answer. So what is left of the body is read for a while and dropped.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -20,6 +20,9 @@ pub(super) struct Lingering {
 
 impl Lingering {
     pub(super) fn over(body: Body) -> Body {
+        if http_body::Body::is_end_stream(&body) {
+            return body;
+        }
         Body::new(Self { body: Some(body) })
     }
 }

@@ -94,7 +94,7 @@ where
     }
 
     let upload = is_upload(&method, route.as_ref());
-    let body = if upload { Lingering::over(body) } else { body };
+    let body = Lingering::over(body);
     // hyper drops a Content-Length that stands beside Transfer-Encoding before we can see it, and one of
     // the two was meant for somebody else (RFC 9112 §6.1): such a request is the last of its connection.
     let last = parts.headers.contains_key(header::TRANSFER_ENCODING);

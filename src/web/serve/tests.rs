@@ -189,3 +189,22 @@ async fn an_http2_connection_that_asks_for_nothing_or_takes_nothing_is_closed() 
         assert!(after >= Duration::from_millis(250), "{path} is answered before it is closed");
     }
 }
+
+/// A stream that is reset under its sender (RFC 9113 §8.1) costs some clients the answer that stood before the reset.
+#[tokio::test]
+async fn what_is_left_of_a_refused_body_is_taken() {
+    let running = start().await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    for (path, status) in [("api/v1/links", 415), ("dicom-web/studies", 400), ("no/such/place", 404), ("healthz", 405)]
+    {
+        let (body, mut chunks) = tokio::sync::mpsc::channel::<std::io::Result<Vec<u8>>>(1);
+        let chunks = futures_util::stream::poll_fn(move |cx| chunks.poll_recv(cx));
+        let url = format!("http://{}/{path}", running.address);
+        let answer = client.post(url).body(reqwest::Body::wrap_stream(chunks)).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        // More than the window of a stream: it ends only if it is read.
+        for chunk in 0..20 {
+            assert!(body.send(Ok(vec![0; 16 << 10])).await.is_ok(), "{path}: no more read than {chunk} chunks");
+        }
+    }
+}
