@@ -32,6 +32,37 @@ pub fn is_boxed(head: &[u8]) -> bool {
     head.starts_with(b"\0\0\0\x0CjP  ")
 }
 
+/// So much of a frame or a stream decides [`may_be`].
+pub const SIGNATURE: u64 = 16;
+/// Readers find the header of a PDF within so many bytes.
+pub const PDF_HEAD: u64 = 1024;
+
+/// Whether something that begins so may be one frame or stream of a transfer syntax of this media type.
+pub fn may_be(media_type: &str, head: &[u8]) -> bool {
+    match media_type {
+        "image/jpeg" | "image/jls" => head.starts_with(&[0xFF, 0xD8]),
+        "image/jp2" | "image/jpx" | "image/jphc" => head.starts_with(&[0xFF, 0x4F, 0xFF, 0x51]),
+        // A bare codestream, or one in boxes.
+        "image/jxl" => head.starts_with(&[0xFF, 0x0A]) || head.starts_with(b"\0\0\0\x0CJXL "),
+        // PS3.5 §G.5: the number of segments, and where the first begins.
+        "image/dicom-rle" => matches!(head, [1..=15, 0, 0, 0, 64, 0, 0, 0, ..]),
+        // An MP4 file, a transport stream, or a start code (PS3.5 §8.2.5 ff.).
+        "video/mpeg" | "video/mp4" | "video/H265" => {
+            let boxed = head.get(4..8).is_some_and(|name| MP4_BOXES.contains(&name));
+            boxed || head.first() == Some(&0x47) || head.starts_with(&[0, 0, 1]) || head.starts_with(&[0, 0, 0, 1])
+        }
+        _ => true,
+    }
+}
+
+/// What an MP4 file may begin with (ISO 14496-12).
+const MP4_BOXES: [&[u8]; 7] = [b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide"];
+
+/// The beginning of a PDF file (ISO 32000-1 §7.5.2), junk before it as readers take it.
+pub fn is_pdf(head: &[u8]) -> bool {
+    memchr::memmem::find(head, b"%PDF-").is_some()
+}
+
 /// Whether an MP4 file holds HEVC, by the name of its sample entry near either end.
 pub fn is_hevc(part: &[u8]) -> bool {
     part.windows(4).any(|name| name == b"hvc1" || name == b"hev1")

@@ -116,6 +116,9 @@ pub fn compose(
                     }
                 } else if let Some(uri) = element.get("BulkDataURI") {
                     let uri = uri.as_str().ok_or(fail(Fault::Value))?;
+                    if element.contains_key("InlineBinary") || !value::items(element).map_err(fail)?.is_empty() {
+                        return Err(fail(Fault::Value));
+                    }
                     let found = bulk(tag, uri).ok_or(fail(Fault::NoBulkData))?;
                     writer.bulk(tag, vr, found).map_err(fail)?;
                 } else {

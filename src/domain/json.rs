@@ -7,6 +7,7 @@
 //! - SV and UV beyond 2^53 are strings (§F.2.3), because readers hold numbers as binary64.
 
 mod number;
+pub mod read;
 
 use super::metadata::quote;
 use super::text::Charset;

@@ -330,3 +330,107 @@ def test_metadata_of_another_study_than_the_url_is_refused(shared):
     assert store(shared, [dataset], path=f"/studies/{uids(dataset)[0]}")[0] == 200
     status, _, answer = store(shared, [dataset])
     assert status == 200, "the same again is the same"
+
+
+GREY = {
+    "_00280002": element("US", 1), "_00280004": element("CS", "MONOCHROME2"), "_00280010": element("US", 4),
+    "_00280011": element("US", 4), "_00280100": element("US", 16), "_00280101": element("US", 16),
+    "_00280102": element("US", 15), "_00280103": element("US", 0),
+}
+
+
+@pytest.mark.parametrize(
+    ("media", "code"),
+    [
+        ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.2", 0xC122),
+        ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1.99", 0xC122),
+        ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.50", 0xC000),
+        ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.90", 0xC000),
+        ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.110", 0xC000),
+        ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.5", 0xC000),
+        ("image/dicom-rle", 0xC000),
+        ("video/mp4", 0xC000),
+    ],
+)
+def test_bulk_data_is_not_stored_as_what_it_is_not(shared, media, code):
+    samples = numpy.arange(1000, 1016, dtype="<u2").tobytes()
+    dataset = metadata(SecondaryCaptureImageStorage, _7FE00010={"vr": "OW", "BulkDataURI": "p"}, **GREY)
+    status, _, answer = store(shared, [dataset], (media, samples, "p"))
+    assert (status, failures(answer)) == (409, [code])
+    assert store(shared, [dataset], ("application/octet-stream", samples, "p"))[0] == 200
+    assert fetched(shared, dataset).PixelData == samples
+
+
+def test_numbers_in_big_endian_are_refused_wherever_that_is_said(shared):
+    waveform = {"5400": {"vr": "SQ", "Value": [{"54001010": {"vr": "OW", "BulkDataURI": "w"}}]}}
+    dataset = metadata("1.2.840.10008.5.1.4.1.1.9.1.1", _54000100=waveform["5400"])
+    said = ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.2", b"\0\1" * 8, "w")
+    assert failures(store(shared, [dataset], said)[2]) == [0xC122]
+    dataset = metadata(
+        SecondaryCaptureImageStorage, _7FE00010={"vr": "OW", "BulkDataURI": "p"},
+        _00020010=element("UI", "1.2.840.10008.1.2.2"), **GREY,
+    )
+    assert failures(store(shared, [dataset], ("application/octet-stream", bytes(32), "p"))[2]) == [0xC122]
+
+
+def test_of_two_parts_of_one_name_none_is_dropped(shared):
+    dataset = metadata(EncapsulatedPDFStorage, _00420011={"vr": "OB", "BulkDataURI": "d"})
+    status, _, answer = store(shared, [dataset], ("application/pdf", PDF, "d"), ("application/pdf", PDF + b"\n2", "d"))
+    assert (status, failures(answer)) == (409, [0xC000])
+    assert "(0042,0011)" in json.dumps(answer)
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8\xff\xe0 no document"], ids=["empty", "text", "JPEG"])
+def test_a_document_is_one(shared, data):
+    for media in ("application/pdf", "application/octet-stream"):
+        dataset = metadata(EncapsulatedPDFStorage, _00420011={"vr": "OB", "BulkDataURI": "d"})
+        assert failures(store(shared, [dataset], (media, data, "d"))[2]) == [0xA900]
+
+
+def test_colours_follow_the_codestream(shared):
+    for mode, said, samples, colours in (("RGB", "MONOCHROME2", 3, "YBR_FULL_422"), ("L", "RGB", 1, "MONOCHROME2"), ("L", "MONOCHROME1", 1, "MONOCHROME1")):
+        dataset = metadata(
+            SecondaryCaptureImageStorage, _7FE00010={"vr": "OB", "BulkDataURI": "p"}, _00280004=element("CS", said)
+        )
+        assert store(shared, [dataset], ("image/jpeg", jpeg(mode=mode), "p"))[0] == 200
+        ds = fetched(shared, dataset)
+        assert (ds.SamplesPerPixel, ds.PhotometricInterpretation) == (samples, colours), (mode, said)
+
+
+def test_one_data_set_that_cannot_be_read_does_not_take_the_others_with_it(shared):
+    good = metadata(EncapsulatedPDFStorage, _00420011={"vr": "OB", "InlineBinary": base64.b64encode(PDF).decode()})
+    twice = json.dumps(good).replace('"00100020"', '"00100020": {"vr": "LO", "Value": ["OTHER"]}, "00100020"', 1)
+    document = f'[{json.dumps(good)}, {{"00280010": {{"vr": "US", "Value": [1e999]}}}}, {twice}, null]'
+    body, content_type = related("application/dicom+json", ("application/dicom+json", document.encode(), None))
+    status, _, answer = post(shared, body, content_type)
+    assert (status, failures(answer)) == (202, [0xC901] * 3)
+    comments = json.dumps(answer["0008119A"])
+    assert all(words in comments for words in ("number out of range", "two members of one name", "not an object"))
+    assert fetched(shared, good).PatientID == "META-1"
+
+
+def test_what_is_nested_as_deep_as_may_be_stored_comes_in_as_metadata(shared):
+    item: dict = {}
+    for _ in range(60):
+        item = {"0040A730": {"vr": "SQ", "Value": [item]}}
+    dataset = metadata(SecondaryCaptureImageStorage, _0040A730={"vr": "SQ", "Value": [item]})
+    assert store(shared, [dataset])[0] == 200
+    for _ in range(10):
+        item = {"0040A730": {"vr": "SQ", "Value": [item]}}
+    status, _, answer = store(shared, [metadata(SecondaryCaptureImageStorage, _0040A730={"vr": "SQ", "Value": [item]})])
+    assert (status, failures(answer)) == (409, [0xC901]) and "nested too deeply" in json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    "element_",
+    [
+        {"vr": "PN", "Value": [{"Foo": "x"}]},
+        {"vr": "OB", "Value": ["x"], "InlineBinary": "AAE="},
+        {"vr": "OB", "BulkDataURI": "d", "InlineBinary": "AAE="},
+    ],
+    ids=["no group of a name", "two values", "value and reference"],
+)
+def test_values_that_say_two_things_are_refused(shared, element_):
+    dataset = metadata(EncapsulatedPDFStorage, _00420011={"vr": "OB", "BulkDataURI": "d"}, _00081048=element_)
+    status, _, answer = store(shared, [dataset], ("application/pdf", PDF, "d"))
+    assert (status, failures(answer)) == (409, [0xC901]) and "(0008,1048)" in json.dumps(answer)

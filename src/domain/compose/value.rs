@@ -23,6 +23,10 @@ pub(super) fn items(element: &Map<String, Value>) -> Result<&[Value], Fault> {
 /// Not yet padded.
 pub(super) fn encode(vr: VR, element: &Map<String, Value>) -> Result<Vec<u8>, Fault> {
     if let Some(inline) = element.get("InlineBinary") {
+        // An element has one of them (PS3.18 §F.2.2): which was meant, nobody knows.
+        if !items(element)?.is_empty() {
+            return Err(Fault::Value);
+        }
         return inline_binary(vr, inline);
     }
     let values = items(element)?;
@@ -105,6 +109,9 @@ fn decimal(vr: VR, number: &Number) -> Result<String, Fault> {
 
 /// Component groups joined by `=`, those behind the last left out (PS3.5 §6.2.1).
 fn name(groups: &Map<String, Value>) -> Result<String, Fault> {
+    if groups.keys().any(|group| !GROUPS.contains(&group.as_str())) {
+        return Err(Fault::Value);
+    }
     let mut parts = Vec::new();
     for group in GROUPS {
         match groups.get(group) {

@@ -3,12 +3,11 @@
 //! type declaration, which could define entities, is too.
 
 use super::creators::with_block;
+use crate::domain::json::read::DEPTH_MAX;
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use serde_json::{Map, Value};
 
-/// Sequences within sequences: as deep as the JSON parser takes them.
-const DEPTH_MAX: usize = 40;
 /// Values of one attribute that may be numbered ahead of those that are there.
 const NUMBERS_MAX: usize = 1 << 16;
 
@@ -91,7 +90,7 @@ fn open(stack: &mut Vec<Open>, start: &BytesStart<'_>, done: bool) -> Result<(),
             if let Some(creator) = attribute("privateCreator")? {
                 tag = with_block(dataset, tag, &creator).ok_or(E::Model)?;
             }
-            if stack.len() > DEPTH_MAX * 2 {
+            if stack.len() > DEPTH_MAX * 2 + 1 {
                 return Err(E::TooDeep);
             }
             Open::Attribute { tag, vr: attribute("vr")?.unwrap_or_default(), values: Vec::new(), other: None }
@@ -249,12 +248,12 @@ mod tests {
             (value("<BulkData uuid=\"x\"/>"), NativeXmlError::Model),
             (value("<Value number=\"1\">&secret;</Value>"), NativeXmlError::Malformed),
             ("<!DOCTYPE x [<!ENTITY a \"b\">]><NativeDicomModel/>".into(), NativeXmlError::Doctype),
-            (deep(50), NativeXmlError::TooDeep),
+            (deep(DEPTH_MAX + 2), NativeXmlError::TooDeep),
         ];
         for (text, expected) in cases {
             assert_eq!(read(text.as_bytes()), Err(expected), "{}", text.get(..200).unwrap_or(&text));
         }
-        assert!(read(deep(30).as_bytes()).is_ok());
+        assert!(read(deep(DEPTH_MAX).as_bytes()).is_ok());
         assert_eq!(read(&[0xFF, 0xFE]), Err(NativeXmlError::Malformed));
     }
 

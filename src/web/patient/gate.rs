@@ -4,6 +4,7 @@
 use super::PatientWeb;
 use super::pages::{self, Reader};
 use crate::web::forwarded::Sender;
+use crate::web::host::authority_of;
 use crate::web::serve::Peer;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -52,6 +53,10 @@ pub(super) async fn pass(State(web): State<PatientWeb>, mut request: Request, ne
 
 fn refusal(web: &PatientWeb, route: &str, request: &Request) -> Option<StatusCode> {
     let headers = request.headers();
+    // Of two, a proxy before us may have looked at the other (RFC 9112 §3.2).
+    if headers.get_all(header::HOST).iter().nth(1).is_some() {
+        return Some(StatusCode::BAD_REQUEST);
+    }
     if route != "/healthz" && !is_our_host(web, request) {
         return Some(StatusCode::MISDIRECTED_REQUEST);
     }
@@ -70,8 +75,7 @@ fn refusal(web: &PatientWeb, route: &str, request: &Request) -> Option<StatusCod
 /// The name in `public_url`, a loopback name, or a bare address: a name that someone else let point
 /// here (DNS rebinding) is none of them.
 fn is_our_host(web: &PatientWeb, request: &Request) -> bool {
-    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = request.uri().authority().map(|authority| authority.as_str()).or(header) else { return false };
+    let Some(host) = authority_of(request.uri(), request.headers()) else { return false };
     let name = without_port(host).to_ascii_lowercase();
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     name == web.host || name == "localhost" || bare.parse::<IpAddr>().is_ok()

@@ -104,7 +104,7 @@ pub fn router(web: PatientWeb) -> Router {
         .route("/assets/{hash}/{file}", get(assets::show))
         .route("/healthz", get(|| async { "ok\n" }))
         .fallback(pages::missing)
-        .method_not_allowed_fallback(pages::missing)
+        .method_not_allowed_fallback(pages::not_allowed)
         .layer(DefaultBodyLimit::max(body_max))
         .layer(middleware::from_fn_with_state(web.clone(), gate::pass))
         .with_state(web)

@@ -251,6 +251,11 @@ pub(super) async fn missing(State(web): State<PatientWeb>, headers: HeaderMap) -
     not_found(&Reader::of(&web, &headers))
 }
 
+/// The answer to what no page is asked for; the router names what may be.
+pub(super) async fn not_allowed(State(web): State<PatientWeb>, headers: HeaderMap) -> Response {
+    message(&Reader::of(&web, &headers).page, StatusCode::METHOD_NOT_ALLOWED, "missing", None)
+}
+
 fn until(page: &Page, seconds: u64) -> String {
     page.say_with("wait-until", &[("time", page.language.time(seconds).into())])
 }

@@ -272,6 +272,7 @@ impl Desk {
         let parsers = self.parsers.clone();
         let _turn = self.runtime.block_on(parsers.acquire());
         let mut collected = std::mem::take(&mut self.collected);
+        let has_metadata = collected.has_metadata();
         let datasets = collected.datasets();
         let alone = datasets.len() == 1;
         for dataset in datasets {
@@ -285,7 +286,11 @@ impl Desk {
             }
         }
         for _ in collected.bulk.iter().filter(|part| !part.used) {
-            let comment = "no metadata refers to this part";
+            let comment = if has_metadata {
+                "no metadata refers to this part"
+            } else {
+                "no part is metadata: it has the media type application/dicom+json or application/dicom+xml"
+            };
             self.outcomes.push(Some(Outcome::Failed(Failed::new(Failure::CANNOT_UNDERSTAND, comment))));
         }
     }

@@ -7,7 +7,7 @@ use super::outcome::Failed;
 use super::related::PartHeader;
 use crate::archive::{Archive, ReceiveError, Spool};
 use crate::domain::failure::Failure;
-use crate::domain::native_xml;
+use crate::domain::{json, native_xml};
 use serde_json::{Map, Value};
 use std::ops::Range;
 
@@ -106,19 +106,10 @@ impl Collected {
         for (notation, document) in std::mem::take(&mut self.documents) {
             match notation {
                 Notation::Xml => found.push(native_xml::read(&document).map_err(|error| not(&error.to_string()))),
-                Notation::Json => match serde_json::from_slice(&document) {
-                    Ok(Value::Object(dataset)) => found.push(Ok(dataset)),
-                    Ok(Value::Array(datasets)) => found.extend(datasets.into_iter().map(|dataset| match dataset {
-                        Value::Object(dataset) => Ok(dataset),
-                        _ => Err(not("the metadata is no array of data sets")),
-                    })),
-                    Ok(_) => found.push(Err(not("the metadata is no array of data sets"))),
-                    // Where it went wrong says nothing of what stands there.
-                    Err(error) => {
-                        let place = format!("not JSON at line {}, column {}", error.line(), error.column());
-                        found.push(Err(not(&place)));
-                    }
-                },
+                Notation::Json => {
+                    let read = json::read::datasets(&document).into_iter();
+                    found.extend(read.map(|dataset| dataset.map_err(|fault| not(&fault))));
+                }
             }
         }
         found

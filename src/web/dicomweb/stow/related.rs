@@ -174,6 +174,9 @@ impl Reader {
             memchr::memchr(b'\n', self.bytes.get(from..HEADERS_MAX.min(self.bytes.len())).unwrap_or_default())
         {
             let line = self.bytes.get(from..from + length).unwrap_or_default();
+            if self.is_boundary(from) {
+                return Ok(self.header_only(from));
+            }
             let ends = line.strip_suffix(b"\r").unwrap_or(line).is_empty();
             from += length + 1;
             if ends {
@@ -187,7 +190,23 @@ impl Reader {
             self.state = State::Data;
             return Ok(Some(Event::Part(Err(PartFault::TooLong))));
         }
+        if self.complete && self.is_boundary(from) {
+            return Ok(self.header_only(from));
+        }
         if self.complete { Err(RelatedError::Unterminated) } else { Ok(None) }
+    }
+
+    fn is_boundary(&self, at: usize) -> bool {
+        let dashed = self.dashed.needle();
+        self.bytes.get(at..).is_some_and(|rest| rest.starts_with(dashed))
+            && matches!(self.behind(at + dashed.len()), Behind::Part(_) | Behind::Close)
+    }
+
+    /// A part may be its header alone, without the empty line behind it (RFC 2046 §5.1.1).
+    fn header_only(&mut self, boundary: usize) -> Option<Event> {
+        let lines = self.bytes.split_to(boundary);
+        self.state = State::DataBegins;
+        Some(Event::Part(parse(&lines)))
     }
 
     /// The empty line that ends a header may be the line end that precedes the next boundary.

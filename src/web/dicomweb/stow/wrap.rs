@@ -8,7 +8,7 @@ use crate::domain::codestream::{self, Picture};
 use crate::domain::compose::{self, Bulk, ComposeError, Fault, Piece};
 use crate::domain::failure::Failure;
 use crate::domain::instance::hex_tag;
-use crate::domain::transfer_syntax::{self, EXPLICIT_VR_LITTLE_ENDIAN, Frames, TransferSyntax};
+use crate::domain::transfer_syntax::{self, EXPLICIT_VR_LITTLE_ENDIAN, Encoding, Frames, TransferSyntax};
 use crate::domain::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
@@ -36,12 +36,13 @@ const IMAGE: [Tag; 8] = [
 ];
 /// Encapsulated Document Storage SOP Classes and what they hold (PS3.3 §A.45, §A.85, ...).
 const DOCUMENTS: [(&str, &[&str]); 5] = [
-    ("1.2.840.10008.5.1.4.1.1.104.1", &["application/pdf"]),
+    ("1.2.840.10008.5.1.4.1.1.104.1", &[PDF]),
     ("1.2.840.10008.5.1.4.1.1.104.2", &["text/xml", "application/xml", "application/hl7-sda+xml"]),
     ("1.2.840.10008.5.1.4.1.1.104.3", &["model/stl", "application/sla", "application/vnd.ms-pki.stl"]),
     ("1.2.840.10008.5.1.4.1.1.104.4", &["model/obj"]),
     ("1.2.840.10008.5.1.4.1.1.104.5", &["model/mtl"]),
 ];
+const PDF: &str = "application/pdf";
 const OCTETS: &str = "application/octet-stream";
 /// Where an MP4 file names its sample entries.
 const ENDS: u64 = 64 << 10;
@@ -76,23 +77,33 @@ pub fn wrap(
         .and_then(|uid| SeriesInstanceUid::parse(uid).ok())
         .ok_or(missing(tags::SERIES_INSTANCE_UID))?;
     let said = text(&dataset, tags::TRANSFER_SYNTAX_UID).and_then(transfer_syntax::lookup);
-    document(&mut dataset, &class, bulk)?;
+    document(&mut dataset, &class, bulk, spool.as_ref())?;
     let pixels = pixels(&mut dataset, bulk, spool.as_ref(), said)?;
     let native = || transfer_syntax::lookup(EXPLICIT_VR_LITTLE_ENDIAN);
     let syntax = pixels.as_ref().map(|pixels| pixels.0).or_else(native);
     let syntax = syntax.ok_or_else(|| Failed::new(Failure::PROCESSING_FAILURE, "no transfer syntax"))?;
-    let mut broken = None;
+    let mut fault = None;
     let mut find = |tag: Tag, uri: &str| {
         if let (true, Some((_, Some(pixels)))) = (tag == tags::PIXEL_DATA, &pixels) {
             return Some(pixels.clone());
         }
-        let (source, part) = bulk.iter().enumerate().find(|(_, part)| part.is_named(uri))?;
-        broken = broken.take().or(part.broken.clone());
+        let mut named = bulk.iter().enumerate().filter(|(_, part)| part.is_named(uri));
+        let (source, part) = named.next()?;
+        if named.next().is_some() {
+            let comment = format!("{}: several parts have its BulkDataURI", At(tag));
+            fault.get_or_insert(Failed::new(Failure::CANNOT_UNDERSTAND, comment));
+        }
+        if let Some(error) = &part.broken {
+            fault.get_or_insert(Failed::from(error));
+        }
+        if let Err(failed) = stated(part) {
+            fault.get_or_insert(failed);
+        }
         Some(Bulk::Native { source, length: part.length() })
     };
     let pieces = compose::compose(&dataset, depth_max, &mut find);
-    if let Some(error) = broken {
-        return Err(Failed::from(&error));
+    if let Some(failed) = fault {
+        return Err(failed);
     }
     Ok(Wrapped { class, instance, syntax, pieces: pieces.map_err(|error| failed(&error))? })
 }
@@ -151,7 +162,12 @@ fn uris(dataset: &Map<String, Value>) -> Vec<&str> {
 }
 
 /// Types an encapsulated document (PS3.3 §C.24.2) and holds it against the SOP Class.
-fn document(dataset: &mut Map<String, Value>, class: &SopClassUid, bulk: &[BulkPart]) -> Result<(), Failed> {
+fn document(
+    dataset: &mut Map<String, Value>,
+    class: &SopClassUid,
+    bulk: &[BulkPart],
+    spool: Option<&Spool>,
+) -> Result<(), Failed> {
     let Some(uri) = uri(dataset, tags::ENCAPSULATED_DOCUMENT) else { return Ok(()) };
     let Some(part) = bulk.iter().find(|part| part.is_named(uri)) else { return Ok(()) };
     let media = part.content.media.clone();
@@ -161,6 +177,11 @@ fn document(dataset: &mut Map<String, Value>, class: &SopClassUid, bulk: &[BulkP
         return Err(Failed::new(Failure::DATA_SET_DOES_NOT_MATCH, comment));
     }
     let length = part.length();
+    let is_pdf = taken.is_some_and(|taken| taken.contains(&PDF)) || media == PDF;
+    if length == 0 || (is_pdf && !codestream::is_pdf(&head(spool, part, codestream::PDF_HEAD)?)) {
+        let comment = "the part is not the document that it is said to be";
+        return Err(Failed::new(Failure::DATA_SET_DOES_NOT_MATCH, comment));
+    }
     let media = taken.and_then(|taken| taken.first()).map_or(media, |first| (*first).to_owned());
     fill(dataset, tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT, VR::LO, media.into());
     if u32::try_from(length).is_ok() {
@@ -191,19 +212,16 @@ fn pixels(
     if let Some(error) = parts.iter().find_map(|(_, part)| part.broken.clone()) {
         return Err(Failed::from(&error));
     }
-    let head = match spool {
-        Some(spool) => spool.head(&range, codestream::HEAD).map_err(|error| Failed::from(&error))?,
-        None => Vec::new(),
-    };
+    let head = head(spool, first, codestream::HEAD)?;
     if codestream::is_boxed(&head) {
         let comment = "Pixel Data holds JPEG 2000 codestreams, not JP2 files (PS3.5 A.4.4)";
         return Err(Failed::new(Failure::CANNOT_UNDERSTAND, comment));
     }
     let picture = codestream::read(&head);
-    let said = match content.get("transfer-syntax") {
-        Some(uid) => Some(transfer_syntax::lookup(uid).ok_or_else(unsupported)?),
-        None => said,
-    };
+    let said = stated(first)?.or(said);
+    if said.is_some_and(|said| !is_plain(said)) {
+        return Err(unsupported());
+    }
     let encoded = said.filter(|syntax| !syntax.is_native());
     let syntax = if content.media == OCTETS && encoded.is_none() {
         None
@@ -219,6 +237,11 @@ fn pixels(
         long_enough(dataset, range.end - range.start)?;
         return Ok(None);
     };
+    for (_, part) in &parts {
+        if !codestream::may_be(syntax.media_type, &self::head(spool, part, codestream::SIGNATURE)?) {
+            return Err(not_that_image());
+        }
+    }
     if let Some(picture) = picture {
         describe(dataset, &picture);
     }
@@ -260,8 +283,10 @@ fn compressed(
             |said: &&TransferSyntax| said.media_type == picture.syntax.media_type && said.frames == Frames::Lossy;
         return Ok(said.filter(agrees).filter(|_| picture.syntax.media_type == "image/jp2").unwrap_or(picture.syntax));
     }
+    const READ: [&str; 4] = ["image/jpeg", "image/jls", "image/jp2", "image/jphc"];
     if let Some(said) = said {
-        return Ok(said);
+        // Codestreams that can be read speak for themselves.
+        return if READ.contains(&said.media_type) { Err(not_that_image()) } else { Ok(said) };
     }
     let uid = match media {
         "video/mpeg" => "1.2.840.10008.1.2.4.100",
@@ -269,16 +294,36 @@ fn compressed(
         "video/mp4" => "1.2.840.10008.1.2.4.102",
         "video/h265" => "1.2.840.10008.1.2.4.107",
         "image/dicom-rle" | "image/x-dicom-rle" => "1.2.840.10008.1.2.5",
-        "image/jpeg" | "image/jls" | "image/jp2" | "image/jph" | "image/jphc" => {
-            return Err(Failed::new(Failure::CANNOT_UNDERSTAND, "the part is not the image that its media type says"));
-        }
+        "image/jph" => return Err(not_that_image()),
+        media if READ.contains(&media) => return Err(not_that_image()),
         _ => return Err(unsupported()),
     };
     transfer_syntax::lookup(uid).ok_or_else(unsupported)
 }
 
+/// The transfer syntax that a part states for itself. Bulk data is written as it came, so numbers in big endian and
+/// what is deflated would become something else (PS3.18 §8.7.3.3.2: uncompressed bulk data is little endian).
+fn stated(part: &BulkPart) -> Result<Option<&'static TransferSyntax>, Failed> {
+    let Some(uid) = part.content.get("transfer-syntax") else { return Ok(None) };
+    transfer_syntax::lookup(uid).filter(|syntax| is_plain(syntax)).map(Some).ok_or_else(unsupported)
+}
+
+fn is_plain(syntax: &TransferSyntax) -> bool {
+    !syntax.is_native() || matches!(syntax.encoding, Encoding::ExplicitLittle | Encoding::ImplicitLittle)
+}
+
 fn unsupported() -> Failed {
-    Failed::new(Failure::TRANSFER_SYNTAX_NOT_SUPPORTED, "no transfer syntax holds such pixel data")
+    Failed::new(Failure::TRANSFER_SYNTAX_NOT_SUPPORTED, "bulk data is not taken in such a transfer syntax")
+}
+
+fn not_that_image() -> Failed {
+    Failed::new(Failure::CANNOT_UNDERSTAND, "the part is not the image that its media type or transfer syntax says")
+}
+
+/// The first bytes of a part, at most so many.
+fn head(spool: Option<&Spool>, part: &BulkPart, most: u64) -> Result<Vec<u8>, Failed> {
+    let Some(spool) = spool else { return Ok(Vec::new()) };
+    spool.head(&part.range, most).map_err(|error| Failed::from(&error))
 }
 
 fn hevc(spool: Option<&Spool>, range: &std::ops::Range<u64>) -> Result<bool, Failed> {
@@ -313,7 +358,13 @@ fn describe(dataset: &mut Map<String, Value>, picture: &Picture) {
     for (tag, number) in numbers {
         put(dataset, tag, VR::US, number.into());
     }
-    // These may say more than the codestream knows: an inverted scale, a sign, a palette.
+    // These may say more than the codestream knows: an inverted scale, a sign, a palette. One sample is no colour, and
+    // three are no grey, though.
+    let one = text(dataset, tags::PHOTOMETRIC_INTERPRETATION)
+        .is_some_and(|said| matches!(said, "MONOCHROME1" | "MONOCHROME2" | "PALETTE COLOR"));
+    if one != (picture.samples_per_pixel == 1) {
+        dataset.remove(&hex_tag(tags::PHOTOMETRIC_INTERPRETATION));
+    }
     fill(dataset, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, picture.photometric_interpretation.into());
     fill(dataset, tags::PIXEL_REPRESENTATION, VR::US, u16::from(picture.signed).into());
     if picture.samples_per_pixel > 1 {

@@ -143,4 +143,27 @@ async fn another_name_that_points_here_is_not_answered() {
         assert_eq!(site.get_as(host, "/v/x").await.status, status, "{host}");
     }
     assert_eq!(site.get_as("10.0.0.1", "/healthz").await.status, StatusCode::OK);
+    // Of two, whoever stands before us may have decided by the other.
+    for second in ["evil.example", "img.example.org"] {
+        let both = [("host", "img.example.org"), ("host", second)];
+        assert_eq!(site.get("/v/x", &both).await.status, StatusCode::BAD_REQUEST, "{second}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_page_is_not_asked_for_is_named() {
+    let site = Site::new().await;
+    for (method, path, allowed) in [
+        (Method::PUT, "/v/x", "GET,HEAD,POST"),
+        (Method::DELETE, "/my", "GET,HEAD"),
+        (Method::GET, "/my/sign-out", "POST"),
+    ] {
+        let answer = site.send(method.clone(), path, &[], "").await;
+        assert_eq!(
+            (answer.status, answer.header("allow")),
+            (StatusCode::METHOD_NOT_ALLOWED, allowed),
+            "{method} {path}"
+        );
+    }
+    assert_eq!(site.get("/nothing", &[]).await.status, StatusCode::NOT_FOUND);
 }
