@@ -28,7 +28,7 @@ pub use crate::index::IndexError as SearchError;
 pub use crate::index::changes::{Change, Changes};
 pub use crate::index::delete::{AffectedLink, Deleted};
 pub use crate::index::deleted::DeletionRow;
-pub use crate::index::{InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
+pub use crate::index::{Extent, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
 pub use crate::store::part10::header as file_header;
 pub use error::{ArchiveError, Cause, ReceiveError, RemoveError, RetrieveError};
 pub use receive::{Committing, Intake, Offer, Received, SyntaxSource};

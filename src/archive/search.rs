@@ -6,7 +6,9 @@ use crate::domain::level::Level;
 use crate::domain::query::{Page, Query};
 use crate::domain::restriction::Restriction;
 use crate::domain::uid::StudyInstanceUid;
-use crate::index::{IndexError, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow};
+use crate::index::{
+    Extent, IndexError, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, SeriesRow, StudyRow,
+};
 use futures_util::Stream;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -36,12 +38,17 @@ impl Archive {
     pub async fn frames(&self, selector: &Selector) -> Result<Option<Arc<InstanceFrames>>, IndexError> {
         self.shared.index.frames(selector).await
     }
-    /// The stored DICOM JSON of every instance of `selector`, as `Metadata::to_bytes` wrote it.
+    /// What there is of `selector` now.
+    pub async fn extent(&self, selector: &Selector) -> Result<Option<Extent>, IndexError> {
+        self.shared.index.extent(selector).await
+    }
+    /// The stored DICOM JSON of every instance of `selector` up to the number `newest`, as `Metadata::to_bytes` wrote it.
     pub fn metadata(
         &self,
         selector: &Selector,
+        newest: i64,
     ) -> impl Stream<Item = Result<(InstanceUids, Vec<u8>), IndexError>> + Send + 'static + use<> {
-        self.shared.index.metadata(selector)
+        self.shared.index.metadata(selector, newest)
     }
     pub async fn study(&self, study: &StudyInstanceUid) -> Result<Option<StudyRow>, IndexError> {
         self.shared.index.study(study).await

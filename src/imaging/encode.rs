@@ -8,6 +8,9 @@ use fast_image_resize::{PixelType, ResizeOptions, Resizer};
 use std::ffi::c_int;
 use turbojpeg_sys as tj;
 
+/// libjpeg's limit; the format has room for 35 more.
+const JPEG_EDGE_MAX: c_int = 65_500;
+
 /// 8-bit pixels, grey or RGB.
 #[derive(Debug, Clone)]
 pub(super) struct Raster {
@@ -77,9 +80,10 @@ impl Raster {
 
     /// By libjpeg-turbo: these pixels are ours, so its encoder may run in this process.
     fn jpeg(&self, quality: u8, profile: Option<Vec<u8>>) -> Result<Vec<u8>, ImagingError> {
-        let edge = |length: u32| c_int::try_from(length).ok().filter(|length| *length <= 65_535);
+        let edge = |length: u32| c_int::try_from(length).ok().filter(|length| *length <= JPEG_EDGE_MAX);
         let (Some(width), Some(height)) = (edge(self.width), edge(self.height)) else {
-            return Err(ImagingError::Unsupported("an edge beyond 65,535 pixels"));
+            let reason = "a JPEG's edges have up to 65,500 pixels; ask for image/png, or a smaller viewport";
+            return Err(ImagingError::Unsupported(reason));
         };
         if self.bytes.len() != self.line() * self.height as usize {
             return Err(ImagingError::Truncated);

@@ -111,7 +111,9 @@ impl Imaging {
     }
 
     pub(super) async fn detail(&self, row: &InstanceRow) -> Result<InstanceDetail, ImagingError> {
-        self.archive.instance(&selector(row)).await.map_err(failed)?.ok_or(ImagingError::NothingToShow)
+        let found = self.archive.instance(&selector(row)).await.map_err(failed)?;
+        // Another one may have come in its place, and what is made of it has another name.
+        found.filter(|found| found.row.file.sha256 == row.file.sha256).ok_or_else(|| failed(RetrieveError::Deleted))
     }
 
     /// A frame before it is encoded, and how it is displayed.

@@ -55,7 +55,7 @@ impl Index {
     /// The changes after number `since`, at most `limit`, as far as somebody may know of them who may see no more
     /// than `only`. [`IndexError::TooSlow`] after the search timeout.
     pub async fn changes(&self, since: i64, limit: u32, only: Option<&Restriction>) -> Result<Changes, IndexError> {
-        if since < 0 || since > *self.committed().borrow() {
+        if since < 0 || (since > *self.committed().borrow() && since > self.last_change().await?) {
             return Ok(Changes::Forgotten);
         }
         // One statement: what is committed between two would be missed.
@@ -78,6 +78,16 @@ impl Index {
         let more = rows.len() > limit;
         rows.truncate(limit);
         Ok(Changes::Told { changes: rows.iter().map(change).collect::<Result<_, _>>()?, more })
+    }
+
+    /// The number of the last change that readers see: they may have been told of one before `committed` grows.
+    pub(super) async fn last_change(&self) -> Result<i64, IndexError> {
+        let row = sqlx::query(
+            "SELECT max(coalesce((SELECT max(id) FROM instance), 0), coalesce((SELECT max(sequence) FROM deletion), 0))",
+        )
+        .fetch_one(&mut *self.read().await?)
+        .await?;
+        Ok(row.try_get(0)?)
     }
 
     /// The number of the last change that is committed, as it grows.

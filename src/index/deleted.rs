@@ -19,7 +19,7 @@ pub struct DeletedFile {
     /// Where it was, relative to `data_dir`.
     pub path: String,
     pub size_bytes: u64,
-    /// The same bytes came again and have this place now.
+    /// The same bytes came again and have this place now, or had it and are of a later deletion.
     pub taken: bool,
 }
 
@@ -71,11 +71,15 @@ pub struct Moving<'a> {
     transaction: Transaction<'a>,
 }
 
-/// Of the same SOP Instance UID in the same place: the name of an object is its digest.
+/// Of the same SOP Instance UID in the same place: the name of an object is its digest. A place that a later deletion
+/// names too holds the file of that one: there is one file, and the first to take it would leave the other none.
 const PENDING: &str = "SELECT deletion, number, path, size_bytes,
         EXISTS (SELECT 1 FROM instance WHERE instance.sop_instance_uid = deleted_file.sop_instance_uid
             AND instance.directory || '/' || instance.file_name = deleted_file.path)
         OR EXISTS (SELECT 1 FROM conflict WHERE conflict.path = deleted_file.path)
+        OR EXISTS (SELECT 1 FROM deleted_file AS later INDEXED BY deleted_file_place WHERE later.state = 0
+            AND later.path = deleted_file.path
+            AND (later.deletion, later.number) > (deleted_file.deletion, deleted_file.number))
     FROM deleted_file INDEXED BY deleted_file_pending WHERE state = 0 ORDER BY deletion, number LIMIT $1";
 
 macro_rules! deletions {

@@ -35,7 +35,7 @@ use crate::domain::clock::Clock;
 pub use error::IndexError;
 pub use record::Recording;
 pub use rows::{
-    Batch, Existing, Held, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, NewConflict, NewInstance,
+    Batch, Existing, Extent, Held, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids, NewConflict, NewInstance,
     NewQuarantined, SeriesRow, StudyRow, TrailRow,
 };
 use std::path::Path;

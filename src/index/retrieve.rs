@@ -3,7 +3,7 @@
 
 use super::columns;
 use super::readers::Reader;
-use super::{Existing, Index, IndexError, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids};
+use super::{Existing, Extent, Index, IndexError, InstanceDetail, InstanceFrames, InstanceRow, InstanceUids};
 use crate::domain::attributes::Attributes;
 use crate::domain::frames;
 use crate::domain::instance::{FrameTable, PixelFacts, Selector, StoredFile};
@@ -92,12 +92,24 @@ const SERIES: &str = "SELECT series.id, series.series_instance_uid FROM study
     CROSS JOIN series ON series.study_id = study.id
     WHERE study.study_instance_uid = $1 AND ($2 IS NULL OR series.series_instance_uid = $2)
     ORDER BY series.series_number, series.series_instance_uid";
+/// What names the state of a study or series, the revision that every change of it raises, and of an instance, which
+/// never changes, its digest; how many instances it has, and the number of the last one of the archive.
+const STUDY_EXTENT: &str = "SELECT printf('%x.%x', revision, last_change_ms), instance_count,
+        (SELECT max(id) FROM instance)
+    FROM study WHERE study_instance_uid = $1";
+const SERIES_EXTENT: &str = "SELECT printf('%x.%x', series.revision, series.last_change_ms), series.instance_count,
+        (SELECT max(id) FROM instance)
+    FROM study CROSS JOIN series ON series.study_id = study.id
+    WHERE study.study_instance_uid = $1 AND series.series_instance_uid = $2";
+const INSTANCE_EXTENT: &str = "SELECT lower(hex(substr(instance.sha256, 1, 16))), 1, instance.id
+    FROM instance CROSS JOIN series ON series.id = instance.series_id CROSS JOIN study ON study.id = series.study_id
+    WHERE study.study_instance_uid = $1 AND series.series_instance_uid = $2 AND instance.sop_instance_uid = $3";
 /// $1 series row, $2 and $3 instance number and UID after which the page begins, $4 its size, $5 the one
-/// instance that is wanted, or NULL.
+/// instance that is wanted, or NULL, $6 the last row that is.
 const METADATA: &str = "SELECT instance.instance_number, instance.sop_instance_uid, instance_metadata.metadata
     FROM instance CROSS JOIN instance_metadata ON instance_metadata.instance_id = instance.id
     WHERE instance.series_id = $1 AND (instance.instance_number, instance.sop_instance_uid) > ($2, $3)
-        AND ($5 IS NULL OR instance.sop_instance_uid = $5)
+        AND ($5 IS NULL OR instance.sop_instance_uid = $5) AND instance.id <= $6
     ORDER BY instance.instance_number, instance.sop_instance_uid LIMIT $4";
 
 /// A row of [`existing`].
@@ -170,14 +182,37 @@ impl Index {
         Ok(Some(found))
     }
 
+    /// What there is of `selector`, as one statement sees it; `None` when nothing.
+    pub async fn extent(&self, selector: &Selector) -> Result<Option<Extent>, IndexError> {
+        let mut reader = self.read().await?;
+        let statement = match (&selector.series, &selector.instance) {
+            (None, _) => STUDY_EXTENT,
+            (Some(_), None) => SERIES_EXTENT,
+            (Some(_), Some(_)) => INSTANCE_EXTENT,
+        };
+        let row = fetch_one(&mut reader, statement, selector).await?;
+        let extent = |row: SqliteRow| {
+            Ok(Extent { version: row.try_get(0)?, instances: row.try_get(1)?, newest: row.try_get(2)? })
+        };
+        row.map(extent).transpose()
+    }
+
     /// `Metadata::to_bytes` of every instance of `selector`, in the order of [`Index::instances`], read
-    /// page by page as the stream is asked. What is recorded meanwhile may or may not be in it.
+    /// page by page as the stream is asked. Nothing after the instance of number `newest` is in it: what is recorded
+    /// meanwhile is not; but what is deleted meanwhile may be missing.
     pub fn metadata(
         &self,
         selector: &Selector,
+        newest: i64,
     ) -> impl Stream<Item = Result<(InstanceUids, Vec<u8>), IndexError>> + Send + 'static + use<> {
-        let place =
-            Place { index: self.clone(), selector: selector.clone(), series: None, after: START, size: FIRST_PAGE };
+        let place = Place {
+            index: self.clone(),
+            selector: selector.clone(),
+            newest,
+            series: None,
+            after: START,
+            size: FIRST_PAGE,
+        };
         futures_util::stream::try_unfold(place, |mut place| async move {
             let page = place.page().await?;
             Ok::<_, IndexError>(page.map(|page| (futures_util::stream::iter(page.into_iter().map(Ok)), place)))
@@ -219,6 +254,7 @@ const START: (i64, String) = (i64::MIN, String::new());
 struct Place {
     index: Index,
     selector: Selector,
+    newest: i64,
     /// The series still to be read, the current one last; `None` before they were asked for.
     series: Option<Vec<(i64, SeriesInstanceUid)>>,
     /// Instance number and UID of the last row.
@@ -241,6 +277,7 @@ impl Place {
                 .bind(&self.after.1)
                 .bind(self.size)
                 .bind(self.selector.instance.as_ref().map(|uid| uid.as_str()))
+                .bind(self.newest)
                 .fetch_all(&mut *reader)
                 .await?;
             let mut page = Vec::with_capacity(rows.len());

@@ -167,6 +167,16 @@ pub struct TrailRow {
     pub event: String,
 }
 
+/// What there is of a study, series or instance at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    /// Another one whenever something else is there.
+    pub version: String,
+    pub instances: u32,
+    /// No instance of it has a number beyond this; each that comes later has.
+    pub newest: i64,
+}
+
 /// A stored row of the quarantine or of the conflicts.
 #[derive(Debug, Clone)]
 pub struct Held {

@@ -10,7 +10,7 @@ use super::{Web, capabilities, cors, credentials, host, restricted};
 use crate::access::bearer;
 use crate::domain::restriction::Restriction;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -117,6 +117,10 @@ where
             response.headers_mut().insert(header::ALLOW, allow);
         }
         if method == Method::HEAD {
+            // The length that GET would have (RFC 9110 §8.6).
+            if let Some(length) = response.body().size_hint().exact() {
+                response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+            }
             *response.body_mut() = Body::empty();
         }
     }

@@ -64,7 +64,8 @@ pub(super) async fn freeze(
         let mut patients = HashMap::new();
         for series in looked_into {
             let selector = Selector { series: Some(series), ..selector.clone() };
-            let mut stored = std::pin::pin!(archive.metadata(&selector).ready_chunks(READ_AT_ONCE));
+            // What comes meanwhile has no kind, and no place.
+            let mut stored = std::pin::pin!(archive.metadata(&selector, i64::MAX).ready_chunks(READ_AT_ONCE));
             while let Some(next) = stored.next().await {
                 let mut texts = Vec::with_capacity(next.len());
                 for row in next {

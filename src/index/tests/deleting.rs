@@ -6,6 +6,7 @@ use crate::domain::instance::Selector;
 use crate::domain::level::Level;
 use crate::index::changes::Changes;
 use crate::index::deleted::Fate;
+use futures_util::TryStreamExt;
 
 fn selector(study: u32, series: Option<u32>, instance: Option<u32>) -> Selector {
     let series_uid = |series| format!("1.{study}.{series}");
@@ -134,6 +135,53 @@ async fn a_place_that_was_given_to_the_same_bytes_again_is_not_emptied() {
     moving.done().await.unwrap();
     assert!(fixture.index.begin_moving(10).await.unwrap().is_none());
     assert!(fixture.index.deleted_files().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn of_two_deletions_that_name_one_place_the_later_has_the_file() {
+    let fixture = two_studies().await;
+    fixture.delete(&selector(2, None, None)).await.unwrap();
+    fixture.record(vec![instance(2, 1, 1, &[])]).await;
+    fixture.delete(&selector(2, None, None)).await.unwrap();
+    // Also when they are moved in different turns.
+    for taken in [true, false] {
+        let moving = fixture.index.begin_moving(1).await.unwrap().unwrap();
+        assert_eq!(moving.files.iter().map(|file| file.taken).collect::<Vec<_>>(), [taken]);
+        moving.done().await.unwrap();
+    }
+    let kept = fixture.index.deleted_files().await.unwrap();
+    assert!(kept.len() == 1 && kept[0].1, "{kept:?}");
+}
+
+#[tokio::test]
+async fn a_change_that_readers_see_is_known_before_its_writer_says_so() {
+    let fixture = two_studies().await;
+    fixture.delete(&selector(2, None, None)).await.unwrap();
+    let Changes::Told { changes, .. } = fixture.index.changes(0, 100, None).await.unwrap() else { panic!() };
+    let last = changes.last().unwrap().sequence;
+    assert_eq!(fixture.index.last_change().await.unwrap(), last);
+    assert_eq!(*fixture.index.committed().borrow(), last);
+    assert_eq!(fixture.index.changes(last + 1, 100, None).await.unwrap(), Changes::Forgotten);
+}
+
+#[tokio::test]
+async fn an_extent_is_of_one_moment() {
+    let fixture = two_studies().await;
+    let whole = selector(1, None, None);
+    let before = fixture.index.extent(&whole).await.unwrap().unwrap();
+    assert_eq!(before.instances as usize, fixture.index.instances(&whole).await.unwrap().len());
+    fixture.record(vec![instance(1, 1, 77, &[])]).await;
+    let after = fixture.index.extent(&whole).await.unwrap().unwrap();
+    assert!(after.version != before.version && after.instances == before.instances + 1 && after.newest > before.newest);
+    let listed = fixture.index.metadata(&whole, before.newest).map_ok(|(uids, _)| uids);
+    let listed: Vec<_> = listed.try_collect().await.unwrap();
+    assert_eq!(listed.len(), before.instances as usize, "what came later is not of it");
+    for (series, instance) in [(Some(1), None), (Some(1), Some(77))] {
+        let part = selector(1, series, instance);
+        let extent = fixture.index.extent(&part).await.unwrap().unwrap();
+        assert_eq!(extent.instances as usize, fixture.index.instances(&part).await.unwrap().len());
+    }
+    assert_eq!(fixture.index.extent(&selector(9, None, None)).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ async fn metadata_streams_in_the_order_of_the_instances_across_pages() {
     let selector = Selector { study: study("1.1"), series: None, instance: None };
     let rows = at.index.instances(&selector).await.unwrap();
     let ordered: Vec<_> = rows.iter().map(|row| row.uids.clone()).collect();
-    let streamed: Vec<_> = at.index.metadata(&selector).map_ok(|(uids, _)| uids).try_collect().await.unwrap();
+    let streamed: Vec<_> = at.index.metadata(&selector, i64::MAX).map_ok(|(uids, _)| uids).try_collect().await.unwrap();
     assert_eq!(ordered.len(), 150);
     assert_eq!(streamed, ordered);
     assert!(rows.windows(2).all(

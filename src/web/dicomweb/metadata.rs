@@ -6,12 +6,10 @@ use super::asked::Asked;
 use super::json::Frame;
 use super::representation::REVALIDATE;
 use super::{base_tag, instance_url, media, xml};
-use crate::archive::{InstanceUids, SearchError};
-use crate::domain::instance::Selector;
+use crate::archive::{Extent, InstanceUids, RetrieveError, SearchError};
 use crate::domain::level::Level;
 use crate::domain::metadata::{Assembler, Form, Metadata};
 use crate::domain::query::{Include, Query};
-use crate::web::Web;
 use crate::web::conditional::{not_modified, precondition_fails};
 use crate::web::problem::{Problem, another_version};
 use axum::body::Body;
@@ -53,7 +51,11 @@ enum Shape {
 
 async fn answer(asked: Asked, shape: Shape) -> Result<Response, Problem> {
     let gzip = takes_gzip(asked.headers()) && shape != Shape::Xml;
-    let version = version(&asked.web, &asked.selector).await?.ok_or_else(|| asked.nothing_there())?;
+    let (extent, head) = match (shape, asked.method()) {
+        (Shape::Lines, &Method::GET) => settled(&asked).await?,
+        _ => (extent(&asked).await?, Vec::new()),
+    };
+    let version = &extent.version;
     let coding = match (shape, gzip) {
         (Shape::Xml, _) => "x",
         (Shape::Array(_), true) => "g",
@@ -94,31 +96,34 @@ async fn answer(asked: Asked, shape: Shape) -> Result<Response, Problem> {
         _ => {
             let form = if gzip { Form::Gzip } else { Form::Identity };
             match shape {
-                Shape::Xml => xml::parts(assembled(&asked, Assembler::new(form))),
-                Shape::Array(_) => assembled(&asked, Assembler::new(form)),
-                Shape::Lines => assembled(&asked, Assembler::lines(form, head(&asked).await?)),
+                Shape::Xml => xml::parts(assembled(&asked, &extent, Assembler::new(form))),
+                Shape::Array(_) => assembled(&asked, &extent, Assembler::new(form)),
+                Shape::Lines => assembled(&asked, &extent, Assembler::lines(form, head)),
             }
         }
     };
     Ok(response)
 }
 
-/// Names the state of what is asked for; `None` when it is not there. A study or series by the revision
-/// that every change of it raises; an instance, which never changes, by its digest.
-async fn version(web: &Web, selector: &Selector) -> Result<Option<String>, Problem> {
-    let of = |revision: i64, last_change_ms: i64| format!("{revision:x}.{last_change_ms:x}");
-    Ok(match (&selector.series, &selector.instance) {
-        (None, _) => web.archive.study(&selector.study).await?.map(|study| of(study.revision, study.last_change_ms)),
-        (Some(series), None) => {
-            let all = web.archive.series_of(&selector.study).await?;
-            let found = all.into_iter().find(|row| row.series_instance_uid == *series);
-            found.map(|series| of(series.revision, series.last_change_ms))
+async fn extent(asked: &Asked) -> Result<Extent, Problem> {
+    asked.web.archive.extent(&asked.selector).await?.ok_or_else(|| asked.nothing_there())
+}
+
+/// How often a study that changes while it is read is read again.
+const TRIES: usize = 10;
+
+/// The lines of the study and its series, and the instances of the same moment.
+async fn settled(asked: &Asked) -> Result<(Extent, Vec<u8>), Problem> {
+    let mut before = extent(asked).await?;
+    for _ in 0..TRIES {
+        let head = head(asked).await?;
+        let after = extent(asked).await?;
+        if before.version == after.version {
+            return Ok((before, head));
         }
-        (Some(_), Some(_)) => {
-            let rows = web.archive.instances(selector).await?;
-            rows.first().map(|row| super::hex(row.file.sha256.get(..16).unwrap_or_default()))
-        }
-    })
+        before = after;
+    }
+    Err(Problem::unavailable("The study is changing too fast to be read as a whole; ask again."))
 }
 
 /// The first row leaves at once; later ones gather until a chunk is worth a system call.
@@ -146,14 +151,22 @@ async fn head(asked: &Asked) -> Result<Vec<u8>, Problem> {
     Ok(lines)
 }
 
-fn assembled(asked: &Asked, assembler: Assembler) -> Body {
-    let rows = asked.web.archive.metadata(&asked.selector).boxed();
-    let start = Assembling { rows, assembler: Some(assembler), root: asked.base.dicomweb(), worth_sending: 1 };
+/// The instances of `extent`, and no others, whatever comes meanwhile.
+fn assembled(asked: &Asked, extent: &Extent, assembler: Assembler) -> Body {
+    let start = Assembling {
+        rows: asked.web.archive.metadata(&asked.selector, extent.newest).boxed(),
+        left: extent.instances,
+        assembler: Some(assembler),
+        root: asked.base.dicomweb(),
+        worth_sending: 1,
+    };
     Body::from_stream(futures_util::stream::try_unfold(start, Assembling::next))
 }
 
 struct Assembling {
     rows: futures_util::stream::BoxStream<'static, Result<(InstanceUids, Vec<u8>), SearchError>>,
+    /// Instances that are still to come.
+    left: u32,
     assembler: Option<Assembler>,
     root: String,
     worth_sending: usize,
@@ -181,8 +194,14 @@ impl Assembling {
             match self.rows.next().await {
                 Some(row) => {
                     let (uids, blob) = row.map_err(note)?;
+                    self.left = self.left.saturating_sub(1);
                     let url = instance_url(&self.root, &uids.study, &uids.series, &uids.instance);
                     assembler.push(Metadata::from_bytes(blob).map_err(note)?, &url);
+                }
+                // It is not to look complete.
+                None if self.left > 0 => {
+                    tracing::info!("metadata ended early: some of it was deleted");
+                    return Err(io::Error::other(RetrieveError::Deleted));
                 }
                 None => {
                     gathered.extend_from_slice(&assembler.finish().map_err(note)?);

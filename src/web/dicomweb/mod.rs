@@ -131,6 +131,10 @@ fn select(study: &str, series: Option<&str>, instance: Option<&str>) -> Result<S
     let wrong = |_: InvalidUid| {
         Problem::bad_request("A UID in the path is not one: 1 to 64 of the characters 0-9 and '.' (PS3.5 §9.1).")
     };
+    // Padding is of values in data sets; here it is a typing error, and nothing is deleted by a guess.
+    if [Some(study), series, instance].into_iter().flatten().any(|uid| uid.ends_with(['\0', ' '])) {
+        return Err(wrong(InvalidUid));
+    }
     Ok(Selector {
         study: StudyInstanceUid::parse(study).map_err(wrong)?,
         series: series.map(SeriesInstanceUid::parse).transpose().map_err(wrong)?,

@@ -9,7 +9,7 @@ use crate::domain::byte_order::Words;
 use crate::domain::instance::StoredFile;
 use crate::domain::reading::ReadLimits;
 use crate::domain::transfer_syntax::TransferSyntax;
-use crate::imaging::{Imaging, ImagingError, Target, Transcoded, View};
+use crate::imaging::{DecodeFailure, Imaging, ImagingError, Target, Transcoded, View};
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
@@ -222,6 +222,10 @@ async fn start(archive: &Archive, segment: Segment) -> io::Result<Chunks> {
         Segment::Picture(what) => match what.imaging.rendered(&what.row, 0, &what.view).await {
             Ok(picture) => futures_util::stream::iter([Ok(what.head.into()), Ok(picture.bytes)]).boxed(),
             Err(ImagingError::Archive(error)) => return Err(io::Error::other(error)),
+            // It is an image, and would be there when asked again.
+            Err(error @ (ImagingError::Busy | ImagingError::NotDecoded(DecodeFailure::Unavailable))) => {
+                return Err(io::Error::other(error));
+            }
             Err(error) => {
                 tracing::info!(%error, "an instance is left out of a rendered answer");
                 futures_util::stream::empty().boxed()
@@ -252,8 +256,11 @@ async fn open(archive: &Archive, file: Handle) -> io::Result<InstanceFile> {
 
 /// The headers are gone: the log is the only place left to say it.
 fn note(error: &io::Error) {
-    let cause = error.get_ref().and_then(|error| error.downcast_ref());
-    if matches!(cause, Some(RetrieveError::Deleted)) {
+    let deleted = |cause: &(dyn std::error::Error + Send + Sync + 'static)| match cause.downcast_ref() {
+        Some(ImagingError::Archive(cause)) => matches!(cause.downcast_ref(), Some(RetrieveError::Deleted)),
+        _ => matches!(cause.downcast_ref(), Some(RetrieveError::Deleted)),
+    };
+    if error.get_ref().is_some_and(deleted) {
         // Somebody wanted that; what breaks off here is not to look complete.
         tracing::info!("a body ended early: what it was to hold was deleted");
         return;

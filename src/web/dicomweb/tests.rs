@@ -1,5 +1,6 @@
 //! The resources over a real archive, as viewers ask for them.
 
+mod torn;
 mod whole;
 
 use crate::domain::transfer_syntax::{

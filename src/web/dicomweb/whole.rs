@@ -12,14 +12,14 @@ use super::representation::{OneValue, Representation};
 use super::segments::{Segment, Segments};
 use super::wado::{digest_of, stored_syntaxes};
 use super::{base_tag, bulk, frames, hex, instance_url};
-use crate::archive::{InstanceRow, InstanceUids};
+use crate::archive::{InstanceDetail, InstanceRow, InstanceUids, RetrieveError};
 use crate::domain::frames::locate;
 use crate::domain::instance::BulkValue;
 use crate::domain::transfer_syntax::{Frames, TransferSyntax};
 use crate::imaging::is_shown;
 use crate::web::Web;
 use crate::web::problem::Problem;
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use std::io;
@@ -198,13 +198,19 @@ impl Gathering {
         Ok(None)
     }
 
+    /// What was there when the answer began: without it, it would not be what its ETag names.
+    async fn detail(&self, row: &InstanceRow) -> Result<InstanceDetail, Problem> {
+        let found = self.web.archive.instance(&row.uids.selector()).await?;
+        Ok(found.filter(|found| found.row.file.sha256 == row.file.sha256).ok_or(RetrieveError::Deleted)?)
+    }
+
     fn url(&self, uids: &InstanceUids) -> String {
         instance_url(&self.root, &uids.study, &uids.series, &uids.instance)
     }
 
     /// Every value that the metadata names by a URI; `media`: what becomes of compressed frames.
     async fn values(&self, row: &InstanceRow, media: Option<&FrameMedia>) -> Result<Vec<Part>, Problem> {
-        let Some(detail) = self.web.archive.instance(&row.uids.selector()).await? else { return Ok(Vec::new()) };
+        let detail = self.detail(row).await?;
         let stored = media::stored(row.file.transfer_syntax_uid.as_str())?;
         if detail.metadata.bulk.is_empty() {
             return Ok(Vec::new());
@@ -227,7 +233,7 @@ impl Gathering {
     }
 
     async fn pixels(&self, row: &InstanceRow, media: &FrameMedia) -> Result<Vec<Part>, Problem> {
-        let (selector, url) = (row.uids.selector(), self.url(&row.uids));
+        let url = self.url(&row.uids);
         let stored = media::stored(row.file.transfer_syntax_uid.as_str())?;
         let part = |location: String, media: &'static str, transfer_syntax, bytes| Part {
             media,
@@ -235,10 +241,9 @@ impl Gathering {
             location,
             bytes,
         };
-        let found = self.web.archive.frames(&selector).await?;
-        let Some((found, pixels)) = found.and_then(|found| found.pixels.clone().map(|pixels| (found, pixels))) else {
-            return Ok(Vec::new());
-        };
+        let found = self.web.archive.frames(&row.uids.selector()).await?;
+        let found = found.filter(|found| found.row.file.sha256 == row.file.sha256).ok_or(RetrieveError::Deleted)?;
+        let Some(pixels) = found.pixels.clone() else { return Ok(Vec::new()) };
         let path = format!("7FE0{:04X}", pixels.element);
         let value_url = format!("{url}/bulkdata/{path}");
         // Parts of one value share its URL, as a store of metadata takes them (§10.5).
@@ -252,7 +257,7 @@ impl Gathering {
             });
             return Ok(parts.collect());
         }
-        let Some(detail) = self.web.archive.instance(&selector).await? else { return Ok(Vec::new()) };
+        let detail = self.detail(row).await?;
         let Some(value) = detail.metadata.bulk_value(&path) else { return Ok(Vec::new()) };
         let file = self.web.archive.open(&row.file).await?;
         Ok(vec![match is_whole(stored, media) {
@@ -299,6 +304,10 @@ fn write(multipart: &mut Multipart, parts: Vec<Part>) {
 
 /// The headers are gone: the log is the only place left to say it.
 fn broken(problem: &Problem) -> io::Error {
-    tracing::error!(cause = problem.cause.as_deref(), "a body ended early: {}", problem.detail);
+    if problem.status == StatusCode::NOT_FOUND {
+        tracing::info!("a body ended early: what it was to hold was deleted");
+    } else {
+        tracing::error!(cause = problem.cause.as_deref(), "a body ended early: {}", problem.detail);
+    }
     io::Error::other("an instance could not be read")
 }
