@@ -90,6 +90,10 @@ impl Tokens {
             revoked_at_ms: None,
             last_used_at_ms: None,
             study,
+            made_by: match &by {
+                Actor::Caller(token) => token.as_ref().map(ToString::to_string),
+                _ => None,
+            },
         };
         let event = Event::new(Kind::TokenCreated, by).token(RecordId::from(id));
         let event = row.study.iter().fold(event, |event, study| event.study(study.clone()));
@@ -202,6 +206,24 @@ mod tests {
         assert!(tokens.revoke(&other.row.token_id).await.unwrap());
         assert_eq!(tokens.check(other.token.expose()).await.unwrap(), None);
         assert!(!tokens.revoke(&other.row.token_id).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_a_token_made_ends_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tokens, _) = tokens(dir.path()).await;
+        let portal = tokens.create(wanted("portal", &["read", "share"], 60)).await.unwrap();
+        let id: ulid::Ulid = portal.row.token_id.parse().unwrap();
+        let by = Actor::Caller(Some(RecordId::from(id)));
+        let launch = tokens.create(Wanted { by, ..wanted("viewer", &["read"], 60) }).await.unwrap();
+        let other = tokens.create(wanted("viewer", &["read"], 60)).await.unwrap();
+        assert!(tokens.check(launch.token.expose()).await.unwrap().is_some());
+        assert!(tokens.revoke(&portal.row.token_id).await.unwrap());
+        assert_eq!(tokens.check(launch.token.expose()).await.unwrap(), None);
+        assert!(tokens.check(other.token.expose()).await.unwrap().is_some());
+        let listed = tokens.list().await.unwrap();
+        let launch = listed.iter().find(|row| row.token_id == launch.row.token_id).unwrap();
+        assert_eq!(launch.made_by.as_deref(), Some(portal.row.token_id.as_str()));
     }
 
     #[tokio::test]

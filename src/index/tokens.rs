@@ -23,6 +23,8 @@ pub struct TokenRow {
     pub last_used_at_ms: Option<i64>,
     /// The only study it is good for; `None` is all.
     pub study: Option<StudyInstanceUid>,
+    /// Of a viewer's token: the token that made it.
+    pub made_by: Option<String>,
 }
 
 impl Index {
@@ -30,8 +32,9 @@ impl Index {
     pub async fn insert_token(&self, token: &TokenRow, event: &Event) -> Result<(), IndexError> {
         let mut transaction = self.write().await?;
         sqlx::query(
-            "INSERT INTO access_token (token_id, sha256, name, scopes, created_at_ms, expires_at_ms, study_instance_uid)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO access_token (token_id, sha256, name, scopes, created_at_ms, expires_at_ms, study_instance_uid,
+                made_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(&token.token_id)
         .bind(token.sha256.as_slice())
@@ -40,6 +43,7 @@ impl Index {
         .bind(token.created_at_ms)
         .bind(token.expires_at_ms)
         .bind(token.study.as_ref().map(|study| study.to_string()))
+        .bind(token.made_by.as_deref())
         .execute(&mut *transaction)
         .await?;
         sqlx::query("DELETE FROM access_token WHERE study_instance_uid IS NOT NULL AND expires_at_ms < $1")
@@ -54,7 +58,7 @@ impl Index {
         let mut reader = self.read().await?;
         let found = sqlx::query(
             "SELECT token_id, sha256, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms,
-                study_instance_uid FROM access_token WHERE sha256 = $1",
+                study_instance_uid, made_by FROM access_token WHERE sha256 = $1",
         )
         .bind(sha256.as_slice())
         .fetch_optional(&mut *reader)
@@ -66,27 +70,24 @@ impl Index {
         let mut reader = self.read().await?;
         let all = sqlx::query(
             "SELECT token_id, sha256, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms,
-                study_instance_uid FROM access_token
+                study_instance_uid, made_by FROM access_token
              ORDER BY study_instance_uid IS NOT NULL, created_at_ms DESC, token_id DESC",
         )
         .fetch_all(&mut *reader)
         .await?;
         all.iter().map(row).collect()
     }
-    /// Revokes one with its audit row; `false` when there is none that is not revoked.
+    /// Revokes one, and those that were made with it, with its audit row; `false` when there is none that is not revoked.
     pub async fn revoke_token(&self, token_id: &str, event: &Event) -> Result<bool, IndexError> {
         let mut transaction = self.write().await?;
         let now_ms = transaction.now_ms();
-        let changed =
-            sqlx::query("UPDATE access_token SET revoked_at_ms = $1 WHERE token_id = $2 AND revoked_at_ms IS NULL")
-                .bind(now_ms)
-                .bind(token_id)
-                .execute(&mut *transaction)
-                .await?
-                .rows_affected();
+        let one = "UPDATE access_token SET revoked_at_ms = $1 WHERE token_id = $2 AND revoked_at_ms IS NULL";
+        let changed = sqlx::query(one).bind(now_ms).bind(token_id).execute(&mut *transaction).await?.rows_affected();
         if changed == 0 {
             return Ok(false);
         }
+        let made = "UPDATE access_token SET revoked_at_ms = $1 WHERE made_by = $2 AND revoked_at_ms IS NULL";
+        sqlx::query(made).bind(now_ms).bind(token_id).execute(&mut *transaction).await?;
         transaction.append(event).await?;
         transaction.commit().await?;
         Ok(true)
@@ -119,5 +120,6 @@ fn row(row: &SqliteRow) -> Result<TokenRow, IndexError> {
             .try_get::<Option<&str>, _>(8)?
             .map(|uid| StudyInstanceUid::parse(uid).map_err(|_| IndexError::Row))
             .transpose()?,
+        made_by: row.try_get(9)?,
     })
 }

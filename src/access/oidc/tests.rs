@@ -88,6 +88,19 @@ async fn an_issuer_that_withdraws_every_key_is_not_down() {
 }
 
 #[tokio::test]
+async fn junk_does_not_make_a_good_token_an_invalid_one() {
+    let (first, second) = (Signer::new("1"), Signer::new("2"));
+    let house = House::new(&first).await;
+    assert_eq!(house.said(&first).await, Ok(()));
+    for kid in ["3", "4", "5", "6", "7", "8", "9"] {
+        assert!(house.said(&Signer::new(kid)).await.is_err());
+    }
+    house.publish(&[&first, &second]);
+    assert_eq!(house.said(&second).await, Err(OidcError::Unavailable), "not known yet, and not invalid");
+    assert_eq!(house.said(&first).await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_key_that_was_replaced_under_its_name_is_found() {
     let (first, second) = (Signer::new("1"), Signer::new("1"));
     let house = House::new(&first).await;

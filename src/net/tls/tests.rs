@@ -153,6 +153,10 @@ async fn a_new_certificate_is_served_and_a_broken_one_is_not() {
     install(folder.path(), &first);
     assert!(tls.reload().await);
     assert_eq!(shown(&listener, &tls).await, first.der);
+
+    install(folder.path(), &made_until(2021));
+    assert!(!tls.reload().await, "nobody would take it");
+    assert_eq!(shown(&listener, &tls).await, first.der);
 }
 
 #[tokio::test]

@@ -112,6 +112,14 @@ impl Tls {
         });
         let section = self.section();
         let outcome = match loaded.await {
+            // Nobody would take it, and the one before may still be good.
+            Ok(Ok(loaded)) if loaded.validity.is_expired(jiff::Timestamp::now().as_second()) => {
+                let until = loaded.validity.until();
+                tracing::error!(
+                    "{section}: the new certificate expired on {until}; the one read before stays in service"
+                );
+                "failed"
+            }
             Ok(Ok(loaded)) => {
                 let served = Served { config: loaded.config, validity: loaded.validity };
                 *self.0.served.write().unwrap_or_else(PoisonError::into_inner) = served;

@@ -29,6 +29,10 @@ impl<T: DeserializeOwned> FromRequest<Web> for Json<T> {
             Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
             Err(_) => return Err(Problem::bad_request("The document was cut short.")),
         };
+        // serde would take the values of an array for the members, in their order.
+        if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+            return Err(Problem::bad_request("The document is an array; this resource takes an object."));
+        }
         // serde's own message repeats values; line and column say where, and hold none.
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             let what = match error.classify() {

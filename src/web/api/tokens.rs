@@ -57,6 +57,9 @@ pub struct Token {
     /// Of a viewer's token: the only study that it opens.
     #[serde(skip_serializing_if = "Option::is_none")]
     study: Option<String>,
+    /// The token that made it, and with whose revocation it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_by: Option<String>,
     /// Only here and only once.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
@@ -83,6 +86,7 @@ impl Token {
             revoked_at: row.revoked_at_ms.map(time),
             last_used_at: row.last_used_at_ms.map(time),
             study: row.study.map(|study| study.to_string()),
+            made_by: row.made_by,
             token: token.map(Phi::into_exposed),
         }
     }

@@ -164,7 +164,9 @@ mod tests {
             assert_eq!(client.status(&Who::Loopback, "GET", &path, "").await, 404);
             assert_eq!(client.status(&Who::Loopback, "POST", &path, "{}").await, 404);
         }
-        for wrong in [r#"{"expires":"25h"}"#, r#"{"expires":"0s"}"#, r#"{"expires":"soon"}"#, r#"{"x":1}"#] {
+        for wrong in
+            [r#"{"expires":"25h"}"#, r#"{"expires":"0s"}"#, r#"{"expires":"soon"}"#, r#"{"x":1}"#, "[]", r#" ["8h"]"#]
+        {
             assert_eq!(
                 client.status(&Who::Loopback, "POST", "/api/v1/studies/1.2.1/viewers", wrong).await,
                 400,

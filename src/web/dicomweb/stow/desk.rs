@@ -137,8 +137,7 @@ impl Desk {
                     return Some(self.close(outcome));
                 }
                 Portion::CutOff => {
-                    let comment =
-                        "the upload is larger than limits.upload_size; this part and those after it were not taken";
+                    let comment = "from here on the upload is larger than limits.upload_size";
                     self.cut_off(Failed::new(Failure::OUT_OF_RESOURCES, comment));
                     return Some(self.close(Ok(())));
                 }
@@ -289,7 +288,7 @@ impl Desk {
             let comment = if has_metadata {
                 "no metadata refers to this part"
             } else {
-                "no part is metadata: it has the media type application/dicom+json or application/dicom+xml"
+                "no part is metadata: application/dicom+json or dicom+xml"
             };
             self.outcomes.push(Some(Outcome::Failed(Failed::new(Failure::CANNOT_UNDERSTAND, comment))));
         }

@@ -317,7 +317,7 @@ fn unsupported() -> Failed {
 }
 
 fn not_that_image() -> Failed {
-    Failed::new(Failure::CANNOT_UNDERSTAND, "the part is not the image that its media type or transfer syntax says")
+    Failed::new(Failure::CANNOT_UNDERSTAND, "the part does not begin like the image that it is said to be")
 }
 
 /// The first bytes of a part, at most so many.
