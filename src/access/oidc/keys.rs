@@ -21,9 +21,10 @@ const FRESH: Duration = Duration::from_mins(15);
 const AGAIN: Duration = Duration::from_mins(1);
 /// From here on nothing is believed that the issuer has not confirmed.
 const STALE: Duration = Duration::from_hours(24);
-/// So often at most are they read within a minute, however many tokens name keys that are not there, or are
-/// signed by others.
+/// So often are they read within a minute for tokens that name keys that are not there, or are signed by others;
 const READS_PER_MINUTE: usize = 5;
+/// beyond that, when they are so old: others' junk is not to hide a new key for longer.
+const READ_EVERY: Duration = Duration::from_secs(10);
 /// What one reading may take: requests wait for it.
 const READING: Duration = Duration::from_secs(5);
 const KEYS_MAX: usize = 100;
@@ -125,9 +126,9 @@ impl Keys {
         while readings.begun.front().is_some_and(|at| at.elapsed() >= Duration::from_mins(1)) {
             readings.begun.pop_front();
         }
-        if readings.begun.len() >= READS_PER_MINUTE {
-            // What the issuer has now is not known: others' junk is not to make a good token an invalid one.
-            return Reading::Failed;
+        let just_now = readings.begun.back().is_some_and(|at| at.elapsed() < READ_EVERY);
+        if readings.begun.len() >= READS_PER_MINUTE && just_now {
+            return readings.last.map_or(Reading::Failed, |(_, reading)| reading);
         }
         readings.begun.push_back(Instant::now());
         let read = tokio::time::timeout(READING, self.read()).await.unwrap_or(Err(ReadError::Slow));
@@ -179,6 +180,9 @@ impl Keys {
             held.read_at = held.read_at.checked_sub(by).unwrap();
             held.failed_at = held.failed_at.map(|at| at.checked_sub(by).unwrap());
         }
+        let mut readings = self.readings.try_lock().unwrap();
+        readings.begun.iter_mut().for_each(|at| *at = at.checked_sub(by).unwrap());
+        readings.last = readings.last.map(|(at, reading)| (at.checked_sub(by).unwrap(), reading));
     }
 }
 
