@@ -434,3 +434,22 @@ def test_values_that_say_two_things_are_refused(shared, element_):
     dataset = metadata(EncapsulatedPDFStorage, _00420011={"vr": "OB", "BulkDataURI": "d"}, _00081048=element_)
     status, _, answer = store(shared, [dataset], ("application/pdf", PDF, "d"))
     assert (status, failures(answer)) == (409, [0xC901]) and "(0008,1048)" in json.dumps(answer)
+
+
+@pytest.mark.parametrize("inline", [True, False], ids=["in the metadata", "as a part"])
+def test_pixel_data_in_the_metadata_is_held_against_its_attributes_too(shared, inline):
+    def send(value: bytes) -> tuple[int, list[int]]:
+        said = {"InlineBinary": base64.b64encode(value).decode()} if inline else {"BulkDataURI": "p"}
+        dataset = metadata(SecondaryCaptureImageStorage, _7FE00010={"vr": "OW", **said}, **GREY)
+        bulk = [] if inline else [("application/octet-stream", value, "p")]
+        status, _, answer = store(shared, [dataset], *bulk)
+        return status, failures(answer)
+
+    samples = numpy.arange(1000, 1016, dtype="<u2").tobytes()
+    assert send(samples) == (200, [])
+    assert send(samples[:-2]) == (409, [0xA900])
+    # Compressed Pixel Data as it stands in a file, longer than the pixels that it holds.
+    items = b"\xfe\xff\0\xe0\0\0\0\0" + b"\xfe\xff\0\xe0" + (64).to_bytes(4, "little") + bytes(64) + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    assert send(items) == (409, [0xC000])
+    # Samples that happen to be the same.
+    assert send(b"\xfe\xff\0\xe0" + samples[4:]) == (200, [])

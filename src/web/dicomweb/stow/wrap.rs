@@ -10,6 +10,8 @@ use crate::domain::failure::Failure;
 use crate::domain::instance::hex_tag;
 use crate::domain::transfer_syntax::{self, EXPLICIT_VR_LITTLE_ENDIAN, Encoding, Frames, TransferSyntax};
 use crate::domain::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 use serde_json::{Map, Value, json};
@@ -204,6 +206,9 @@ fn pixels(
         if dataset.contains_key(&hex_tag(tags::PIXEL_DATA)) {
             described(dataset)?;
         }
+        if let Some(value) = inline(dataset, tags::PIXEL_DATA) {
+            native(dataset, &value, value.len() as u64)?;
+        }
         return Ok(None);
     };
     let parts: Vec<(usize, &BulkPart)> = bulk.iter().enumerate().filter(|(_, part)| part.is_named(&uri)).collect();
@@ -234,7 +239,7 @@ fn pixels(
             let comment = "uncompressed Pixel Data comes in one part";
             return Err(Failed::new(Failure::CANNOT_UNDERSTAND, comment));
         }
-        long_enough(dataset, range.end - range.start)?;
+        native(dataset, &head, range.end - range.start)?;
         return Ok(None);
     };
     for (_, part) in &parts {
@@ -317,7 +322,7 @@ fn unsupported() -> Failed {
 }
 
 fn not_that_image() -> Failed {
-    Failed::new(Failure::CANNOT_UNDERSTAND, "the part does not begin like the image that it is said to be")
+    Failed::new(Failure::CANNOT_UNDERSTAND, "the part is no readable image of the kind that it is said to be")
 }
 
 /// The first bytes of a part, at most so many.
@@ -382,16 +387,31 @@ fn described(dataset: &Map<String, Value>) -> Result<(), Failed> {
     }
 }
 
-/// Uncompressed pixels must be as many as the metadata says (PS3.5 §8.1.1).
-fn long_enough(dataset: &Map<String, Value>, length: u64) -> Result<(), Failed> {
+/// A value that stands in the metadata itself; what is no base64 is refused where it is written.
+fn inline(dataset: &Map<String, Value>, tag: Tag) -> Option<Vec<u8>> {
+    let text = dataset.get(&hex_tag(tag))?.get("InlineBinary")?.as_str()?;
+    STANDARD.decode(text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect::<Vec<_>>()).ok()
+}
+
+/// The beginning of an item (PS3.5 §7.5): of compressed Pixel Data as it stands in a file.
+const ITEM: [u8; 4] = [0xFE, 0xFF, 0x00, 0xE0];
+
+/// Uncompressed pixels must be as many as the metadata says (PS3.5 §8.1.1), and no items with compressed frames, which
+/// may be more bytes than those.
+fn native(dataset: &Map<String, Value>, head: &[u8], length: u64) -> Result<(), Failed> {
     let frames = number(dataset, tags::NUMBER_OF_FRAMES).or(Some(1));
     let factors =
         [tags::ROWS, tags::COLUMNS, tags::SAMPLES_PER_PIXEL, tags::BITS_ALLOCATED].map(|tag| number(dataset, tag));
     let bits = factors.into_iter().chain([frames]).try_fold(1_u64, |product, factor| product.checked_mul(factor?));
     // 4:2:2 has two samples a pixel where three are declared.
     let subsampled = text(dataset, tags::PHOTOMETRIC_INTERPRETATION) == Some("YBR_FULL_422");
-    match bits.map(|bits| if subsampled { bits / 3 * 2 } else { bits }) {
-        Some(bits) if length >= bits.div_ceil(8) => Ok(()),
+    let expected = bits.map(|bits| if subsampled { bits / 3 * 2 } else { bits }.div_ceil(8));
+    if head.starts_with(&ITEM) && expected.is_none_or(|expected| length != expected.next_multiple_of(2)) {
+        let comment = "compressed Pixel Data comes as its frames, without items";
+        return Err(Failed::new(Failure::CANNOT_UNDERSTAND, comment));
+    }
+    match expected {
+        Some(expected) if length >= expected => Ok(()),
         _ => Err(Failed::new(Failure::DATA_SET_DOES_NOT_MATCH, "Pixel Data is shorter than its attributes say")),
     }
 }
