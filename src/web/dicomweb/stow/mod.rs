@@ -6,12 +6,14 @@
 //! up leaves what was stored and nothing else.
 
 mod answer;
+mod attributes;
 mod body;
 mod content_type;
 mod desk;
 mod metadata;
 mod outcome;
 mod part;
+mod pixels;
 mod related;
 mod wrap;
 
